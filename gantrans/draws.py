@@ -26,6 +26,11 @@ def generator(*address: Address) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(seed_of(*address)))
 
 
+def fraction(*address: Address) -> float:
+    """A number in [0, 1) for this address: for decisions that belong to a name, as which split an image is in."""
+    return seed_of(*address) / 2**63
+
+
 def uniform(rng: np.random.Generator, low: float, high: float) -> float:
     """One float in [low, high); `low` itself when the two are equal."""
     return float(low + (high - low) * rng.random())

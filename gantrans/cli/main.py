@@ -1,0 +1,88 @@
+"""The command line: finds the verb, runs it, turns every failure into one message and an exit code.
+
+Nothing heavy is imported here, so that help comes at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import sys
+import traceback
+from importlib import import_module
+
+from gantrans.errors import GantransError
+
+VERBS = {
+    "train": "launch a training job from config; with no key at all: the demo",
+    "resume": "go on with a run exactly where it stopped",
+    "pairs": "make paired data from clean images",
+    "translate": "apply a trained generator to an image or a folder",
+}
+USAGE = """gantrans: translate one kind of image into another, with GANs.
+
+usage: gantrans VERB key=value ...
+       gantrans VERB --help        every key of a verb, its default and what it does
+       gantrans VERB --cfg job     the config that would be used, without doing anything
+
+verbs:
+{verbs}
+
+A first run, on sample images:   gantrans train
+Your photos made into pairs:     gantrans pairs source=PHOTOS out=PAIRS recipe=crappify
+A model that undoes it:          gantrans train experiment=restore data.root=PAIRS
+Use it:                          gantrans translate model=RUN source=IMAGES out=RESULTS
+
+exit codes: 0 done, 1 a bug of ours, 2 usage or config, 3 no usable data, 4 checkpoint refused,
+            5 disk full or I/O, 6 run folder busy, 7 diverged, 130/143 interrupted, saved
+"""
+_DISK = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EPERM}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb; returns the exit code."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(USAGE.format(verbs="\n".join(f"    {verb:<11}{about}" for verb, about in VERBS.items())), end="")
+        return 0
+    if args[0] == "--version":
+        from importlib.metadata import version
+
+        print(version("gantrans"))
+        return 0
+    verb, rest = args[0], args[1:]
+    if verb not in VERBS:
+        near = difflib.get_close_matches(verb, VERBS, 1)
+        return _fail("usage", f"no verb {verb!r}" + (f"; did you mean {near[0]}?" if near else "")
+                     + f" Verbs: {', '.join(VERBS)}", 2)  # fmt: skip
+    return _run(verb, rest)
+
+
+def _run(verb: str, args: list[str]) -> int:
+    try:
+        import_module(f"gantrans.cli.{verb}").run(args)
+        sys.stdout.flush()
+    except GantransError as error:
+        return _fail(error.title, str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("interrupted", "stopped at once", 130)
+    except BrokenPipeError:  # the reader of our output has gone, as in `gantrans train --help | head`
+        sys.stderr.close()
+        return 0
+    except OSError as error:
+        if error.errno in _DISK:
+            return _fail("storage error", f"{error.filename or ''}: {error.strerror}", 5)
+        return _bug(error)
+    except Exception as error:
+        return _bug(error)
+    return 0
+
+
+def _bug(error: BaseException) -> int:
+    traceback.print_exception(error)
+    return _fail("bug", "this is a mistake of gantrans, not yours; please report the lines above", 1)
+
+
+def _fail(title: str, message: str, code: int) -> int:
+    print(f"gantrans: {title}: {message}", file=sys.stderr)
+    return code

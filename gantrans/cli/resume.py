@@ -1,0 +1,89 @@
+"""gantrans resume RUN_DIR: go on with a run exactly where it stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gantrans.errors import ConfigError
+
+HELP = """gantrans resume RUN_DIR [key=value ...]
+
+Goes on from the newest valid checkpoint, bit for bit as if the run had never stopped (on the same kind of
+device and number of threads). Keys may be changed, as train.total=200ep or val.every=1000step, except those
+that alter the shape of the state: {refused}.
+Also: --cfg job prints the config that would be used.
+"""
+REFUSED = ("generator", "discriminator", "method._target_", "data.source_mode", "data.target_mode", "train.betas")
+
+
+def run(args: list[str]) -> None:
+    """The verb: open the run folder, check the changes, load the newest checkpoint, train on."""
+    if "-h" in args or "--help" in args:
+        print(HELP.format(refused=", ".join(REFUSED)), end="")
+        return
+    show = "--cfg" in args
+    words = [a for a in args if a not in ("--cfg", "job")]
+    if not words or "=" in words[0] or words[0].startswith("-"):
+        raise ConfigError("resume needs the run folder first: gantrans resume RUN_DIR [key=value ...]")
+    bad = next((w for w in words[1:] if "=" not in w), None)
+    if bad:
+        raise ConfigError(f"{bad}: resume takes one folder, then key=value")
+    _resume(Path(words[0]).expanduser(), words[1:], show=show)
+
+
+def _resume(path: Path, overrides: list[str], *, show: bool) -> None:
+    from omegaconf import OmegaConf
+
+    from gantrans.build.config import load_config
+    from gantrans.training.run_folder import open_run
+
+    refused = [o for o in overrides if _alters_shape(o.partition("=")[0])]
+    if refused:
+        raise ConfigError(
+            f"{', '.join(refused)}: cannot be changed on resume, as the saved state would not fit; "
+            f"start a new run for that (refused: {', '.join(REFUSED)})"
+        )
+    folder = open_run(path)
+    try:
+        config = load_config(folder.config, overrides)
+        _own_plugins(list(config.plugins), overrides)
+        if show:
+            print(OmegaConf.to_yaml(config), end="")
+            return
+        _go_on(config, folder, overrides)
+    finally:
+        folder.close()
+
+
+def _go_on(config, folder, overrides: list[str]) -> None:  # noqa: ANN001 (their types would import Hydra here)
+    from gantrans.build.training import build_core, build_data, build_job
+    from gantrans.cli.train import fit
+    from gantrans.training.checkpoint import load_newest
+    from gantrans.training.step import set_base_rate
+
+    core = build_core(config)
+    job = build_job(config, folder, core, build_data(config))
+    folder.make_folders()
+    if any(folder.checkpoints.iterdir()):
+        _, state = load_newest(folder.checkpoints)
+        job.state.load_state_dict(state)
+        set_base_rate(job.state.optimizers, config.train.lr)
+    if overrides:
+        folder.write("config.yaml", job.config_text)
+        earlier = (folder.path / "overrides.txt").read_text() if (folder.path / "overrides.txt").exists() else ""
+        folder.write("overrides.txt", earlier + f"# resumed at step {job.state.step}\n" + "\n".join(overrides) + "\n")
+    print(f"resuming  at step {job.state.step}")
+    fit(job)
+
+
+def _alters_shape(key: str) -> bool:
+    return any(key == refused or key.startswith(refused + ".") for refused in REFUSED)
+
+
+def _own_plugins(plugins: list[str], overrides: list[str]) -> None:
+    """A run folder may come from someone else: code it names is imported only if this command line says so."""
+    if plugins and not any(o.startswith("plugins=") for o in overrides):
+        raise ConfigError(
+            f"this run uses modules of its author's: {', '.join(plugins)}; if you trust them, "
+            f"add plugins=[{','.join(plugins)}]"
+        )

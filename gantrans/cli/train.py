@@ -1,0 +1,92 @@
+"""gantrans train: launch a training job from config."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gantrans.cli.options import run_verb
+from gantrans.errors import GantransError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from gantrans.training.job import Job
+    from gantrans.training.reporting import Reporting
+
+
+def run(args: list[str]) -> None:
+    """The verb: compose, check the data, make the run folder, train."""
+    run_verb("train", args, launch)
+
+
+def launch(config: DictConfig, overrides: list[str]) -> None:
+    """Train from a complete config in a new run folder."""
+    from gantrans.build.training import build_core, build_data, build_job
+    from gantrans.training.run_folder import create_run
+
+    core = build_core(config)
+    parts = build_data(config)
+    folder = create_run(Path(config.run.dir).expanduser() if config.run.dir else None, config.task or "train")
+    try:
+        job = build_job(config, folder, core, parts)
+        folder.make_folders()
+        folder.write("overrides.txt", "".join(f"{o}\n" for o in overrides))
+        folder.write("env.json", json.dumps(environment(), indent=2) + "\n")
+        folder.write("config.yaml", job.config_text)
+        fit(job)
+    except GantransError:
+        folder.discard_if_unused()
+        raise
+    finally:
+        folder.close()
+
+
+def fit(job: Job) -> None:
+    """Say what will happen, train, say what came of it."""
+    from gantrans.training.loop import train
+
+    announce(job)
+    conclude(job, train(job))
+
+
+def announce(job: Job) -> None:
+    sizes = {role: sum(p.numel() for p in n.parameters()) / 1e6 for role, n in job.state.networks.items()}
+    networks = ", ".join(f"{role} {millions:.2f} M parameters" for role, millions in sizes.items())
+    print(f"run       {job.run.path}")
+    print(f"data      {len(job.train)} training and {len(job.validation.val)} validation images")
+    print(f"networks  {networks}")
+    print(f"device    {job.core.describe()}; {job.workers} loader processes", flush=True)
+    if not job.describable:
+        print("note      the generator is a class of your own: no bundle will be written", file=sys.stderr)
+
+
+def conclude(job: Job, report: Reporting) -> None:
+    v, path = report.validated, job.run.path
+    images = min(len(job.validation.val), job.validation.images)
+    print(
+        f"\nstep {job.state.step} of {job.state.total}, {job.state.seconds:.0f} s. On {images} validation images:\n"
+        f"    PSNR  input {v['psnr_input']:6.2f} dB  output {v['psnr']:6.2f} dB  ({v['psnr_gain']:+.2f})\n"
+        f"    SSIM  input {v['ssim_input']:6.4f}     output {v['ssim']:6.4f}     ({v['ssim_gain']:+.4f})\n\n"
+        f"pictures     {report.sample}   (source | output | target | error)\n"
+        f"curves       tensorboard --logdir {job.run.tensorboard}\n"
+        f"your photos  gantrans translate model={path} source=PHOTOS out=RESULTS"
+    )
+
+
+def environment() -> dict[str, object]:
+    """The versions and the machine that a run depends on."""
+    import torch
+
+    names = ("gantrans", "torch", "numpy", "pillow", "hydra-core", "tensorboard", "safetensors")
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        **{name: version(name) for name in names},
+        "cuda": torch.version.cuda if torch.cuda.is_available() else None,
+        "cpu_threads": torch.get_num_threads(),
+    }

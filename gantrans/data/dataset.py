@@ -1,0 +1,137 @@
+"""One training or validation pair as arrays: read or degraded, then augmented; every draw is addressed.
+
+Nothing here knows of batches, workers or time: `pair(epoch, index)` is a pure function of its arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gantrans import draws
+from gantrans.data.augment import Augment
+from gantrans.data.layouts import Item
+from gantrans.degrade.recipe import Recipe, degrade
+from gantrans.errors import DataError
+from gantrans.imaging import colour, filters, ranges
+from gantrans.imaging.read import read
+
+MODES = {"rgb": 3, "grey": 1}
+Pair = tuple[np.ndarray, np.ndarray]  # source and target, (H, W, C), uint8 or uint16
+Reader = Callable[[Item, int], Pair]
+
+
+def read_files(item: Item, draw: int) -> Pair:
+    """A paired layout: two files. The draw plays no part."""
+    del draw
+    return read(item.source).pixels, read(item.target).pixels
+
+
+@dataclass(frozen=True)
+class ReadHalves:
+    """A side-by-side file cut in the middle; `side` ("left" or "right") is the source."""
+
+    side: str
+
+    def __call__(self, item: Item, draw: int) -> Pair:
+        del draw
+        pixels = read(item.source).pixels
+        half = pixels.shape[1] // 2
+        left, right = pixels[:, :half], pixels[:, half : 2 * half]
+        return (left, right) if self.side == "left" else (right, left)
+
+
+@dataclass(frozen=True)
+class DegradeClean:
+    """A clean image is the target; the source is drawn from the recipe for (seed, key, draw)."""
+
+    recipe: Recipe
+    seed: int
+
+    def __call__(self, item: Item, draw: int) -> Pair:
+        target = read(item.target).pixels
+        if self.recipe.scale > 1:
+            height, width = (side // self.recipe.scale * self.recipe.scale for side in target.shape[:2])
+            target = target[:height, :width]
+        source, _ = degrade(self.recipe, target, seed=self.seed, key=item.key, draw=draw)
+        return source, target
+
+
+@dataclass(frozen=True)
+class PairDataset:
+    """The images of one split. `source_mode` and `target_mode` are "rgb" or "grey"."""
+
+    items: list[Item]
+    reader: Reader
+    augment: Augment
+    seed: int
+    source_mode: str = "rgb"
+    target_mode: str = "rgb"
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def whole(self, index: int, draw: int = 0) -> Pair:
+        """Item `index` without random augmentation: resized if so configured, whole, in the chosen modes."""
+        item = self.items[index]
+        source, target = self.reader(item, draw)
+        target = _to_mode(target, self.target_mode)
+        source = _same_size(_to_mode(source, self.source_mode), target, item)
+        if self.augment.resize:
+            source, target = (_shorter_side(p, self.augment.resize) for p in (source, target))
+        return source, target
+
+    def pair(self, epoch: int, index: int) -> Pair:
+        """Item `index` as it is seen in `epoch`: degraded and augmented by draws of (seed, epoch, key)."""
+        source, target = self.whole(index, draw=epoch)
+        key, crop = self.items[index].key, self.augment.crop
+        height, width = target.shape[:2]
+        if crop and min(height, width) < crop:
+            raise DataError(
+                f"{self.items[index].target}: {width}x{height} is smaller than the crop of {crop}; "
+                f"set augment.crop={min(height, width)} or less, or augment.resize={crop}"
+            )
+        rng = draws.generator("augment", self.seed, key, epoch)
+        geometry = self.augment.draw(rng, height, width)
+        source = self.augment.jitter(rng, geometry.apply(source), self.augment.jitter_source)
+        target = self.augment.jitter(rng, geometry.apply(target), self.augment.jitter_target)
+        return source, target
+
+
+def _to_mode(pixels: np.ndarray, mode: str) -> np.ndarray:
+    return colour.to_rgb(pixels) if mode == "rgb" else colour.to_grey(pixels)
+
+
+def _same_size(source: np.ndarray, target: np.ndarray, item: Item) -> np.ndarray:
+    """Bring a source that is a whole number of times smaller (recipe lowres) to the target's size, bicubic."""
+    (sh, sw), (th, tw) = source.shape[:2], target.shape[:2]
+    if (sh, sw) == (th, tw):
+        return source
+    scale = th // max(sh, 1)
+    if scale >= 2 and (sh * scale, sw * scale) == (th, tw):
+        return _resize(source, th, tw)
+    raise DataError(
+        f"{item.source} is {sw}x{sh} but {item.target} is {tw}x{th}: a pair needs equal sizes "
+        "(or a source that is smaller by a whole factor); resize or remove it"
+    )
+
+
+def _shorter_side(pixels: np.ndarray, side: int) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    if min(height, width) == side:
+        return pixels
+    factor = side / min(height, width)
+    return _resize(pixels, max(side, round(height * factor)), max(side, round(width * factor)))
+
+
+def _resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    resized = filters.resize(ranges.to_x01(pixels), height, width, "bicubic")
+    return ranges.from_x01(resized, pixels.dtype)
+
+
+def fingerprint(items: list[Item], root: Path) -> list[str]:
+    """The names of the training images, relative to the data folder, for provenance and change detection."""
+    return [str(i.target.relative_to(root)) if i.target.is_relative_to(root) else str(i.target) for i in items]

@@ -1,0 +1,66 @@
+"""Looks at the header of every image before a run starts, so that bad data is named at second zero."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tqdm import tqdm
+
+from gantrans.data.layouts import Item
+from gantrans.errors import DataError
+from gantrans.imaging.read import Header, UnreadableImage, probe
+
+
+def check_headers(items: list[Item], *, crop: int | None, resize: int | None, halves: bool) -> None:
+    """Raise DataError naming files that cannot be read, that do not fit together, or are smaller than the crop."""
+    files = sorted({path for item in items for path in (item.source, item.target)})
+    with ThreadPoolExecutor(4) as pool:
+        found = dict(
+            tqdm(zip(files, pool.map(_probe, files), strict=True), "reading headers", len(files),
+                 disable=None, leave=False, delay=2)  # fmt: skip
+        )
+    broken = [header for header in found.values() if isinstance(header, UnreadableImage)]
+    if broken:
+        raise DataError(
+            f"{len(broken)} of {len(files)} images cannot be read, first: "
+            + "; ".join(str(b) for b in broken[:3])
+            + ". Mend or remove them"
+        )
+    headers = {path: header for path, header in found.items() if isinstance(header, Header)}
+    _check_sizes(items, headers)
+    if crop and not resize:
+        _check_crop(items, headers, crop, halves)
+
+
+def _probe(path: Path) -> Header | UnreadableImage:
+    try:
+        return probe(path)
+    except UnreadableImage as error:
+        return error
+
+
+def _check_sizes(items: list[Item], headers: dict[Path, Header]) -> None:
+    for item in items:
+        source, target = headers[item.source], headers[item.target]
+        scale = max(1, target.height // max(source.height, 1))
+        if (source.width * scale, source.height * scale) != (target.width, target.height):
+            raise DataError(
+                f"{item.source} is {source.width}x{source.height} but {item.target} is "
+                f"{target.width}x{target.height}: a pair needs equal sizes (or a source that is smaller by a "
+                "whole factor); resize or remove it"
+            )
+
+
+def _check_crop(items: list[Item], headers: dict[Path, Header], crop: int, halves: bool) -> None:
+    sizes = [
+        (min(headers[i.target].width // (2 if halves else 1), headers[i.target].height), i.target) for i in items
+    ]
+    small = sorted(s for s in sizes if s[0] < crop)
+    if small:
+        side, path = small[0]
+        raise DataError(
+            f"{len(small)} of {len(items)} images are smaller than the crop of {crop} pixels, smallest: {path} "
+            f"({side} px on its shorter side); set augment.crop={side} or less, or augment.resize={crop} to "
+            "enlarge them, or remove them"
+        )

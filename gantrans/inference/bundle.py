@@ -1,0 +1,143 @@
+"""A bundle: generator weights as safetensors and a bundle.json that says all that is needed to use them.
+
+Loading never executes code: the architecture is looked up among our own networks, its arguments are checked
+before anything is allocated, and the weights are held against a recorded sha256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+
+from gantrans.errors import CheckpointError
+from gantrans.imaging.write import write_atomic, write_text_atomic
+from gantrans.nets import catalogue
+
+FORMAT = "gantrans-bundle/1"
+JSON = "bundle.json"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What bundle.json says besides the weights.
+
+    source_mode, target_mode: "rgb" or "grey". value_range: what the network takes and gives. scale: the source
+    is enlarged this many times (bicubic) first. norm_statistics: "running" or "image" (see nets). provenance:
+    free facts (run, step, data, versions). metrics: of the validation that chose these weights.
+    """
+
+    network: dict[str, Any]
+    source_mode: str = "rgb"
+    target_mode: str = "rgb"
+    scale: int = 1
+    norm_statistics: str = "running"
+    task: str = ""
+    value_range: tuple[float, float] = (-1.0, 1.0)
+    metrics: dict[str, float] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def save_bundle(folder: Path, network: nn.Module, card: Card) -> None:
+    """Write or replace a bundle; at every moment the folder holds one whole bundle, the old or the new."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    data = safetensors.torch.save(tensors)
+    digest = hashlib.sha256(data).hexdigest()
+    weights = folder / f"generator-{digest[:12]}.safetensors"
+    write_atomic(weights, data)
+    about = {"format": FORMAT, **asdict(card), "weights": {"file": weights.name, "sha256": digest}}
+    write_text_atomic(folder / JSON, json.dumps(about, indent=2) + "\n")
+    for old in folder.glob("generator-*.safetensors"):
+        if old.name != weights.name:
+            old.unlink(missing_ok=True)
+
+
+def find_bundle(path: Path) -> Path:
+    """The bundle folder at `path`: itself, or the bundle/ of a run folder. Raises CheckpointError."""
+    if (path / JSON).is_file():
+        return path
+    if (path / "bundle" / JSON).is_file():
+        return path / "bundle"
+    if not path.exists():
+        raise CheckpointError(f"model={path}: no such folder")
+    if (path / "config.yaml").is_file():
+        raise CheckpointError(
+            f"model={path}: this run has no bundle yet (it is written at the first validation); "
+            f"see {path / 'status.json'}"
+        )
+    raise CheckpointError(f"model={path}: neither a run folder nor a bundle (a folder with {JSON})")
+
+
+def load_bundle(path: Path) -> tuple[nn.Module, Card]:
+    """The generator (on the CPU, in eval mode) and its card. Raises CheckpointError with the reason."""
+    folder = find_bundle(path)
+    card, weights = _read_card(folder)
+    try:
+        with torch.device("meta"):
+            network = catalogue.build(card.network)
+    except ValueError as error:
+        raise CheckpointError(f"{folder / JSON}: network: {error}") from error
+    state = _read_weights(folder / weights["file"], weights["sha256"])
+    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    found = {key: tuple(value.shape) for key, value in state.items()}
+    if expected != found:
+        wrong = sorted(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
+        key = wrong[0]
+        raise CheckpointError(
+            f"{folder / weights['file']}: {len(wrong)} tensors do not fit {card.network['name']}, first {key}: "
+            f"found {found.get(key, 'nothing')}, expected {expected.get(key, 'nothing')}"
+        )
+    network.load_state_dict(state, assign=True)
+    bad = next((k for k, v in state.items() if v.is_floating_point() and not torch.isfinite(v).all()), None)
+    if bad:
+        raise CheckpointError(f"{folder / weights['file']}: {bad} holds NaN or infinite values")
+    return network.eval().requires_grad_(False), card
+
+
+def _read_card(folder: Path) -> tuple[Card, dict[str, str]]:
+    path = folder / JSON
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: not readable as JSON: {error}") from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: not a bundle of this version (format must be {FORMAT!r})")
+    weights = about.pop("weights", None)
+    file = weights.get("file") if isinstance(weights, dict) else None
+    if not isinstance(file, str) or Path(file).name != file or not isinstance(weights.get("sha256"), str):
+        raise CheckpointError(f"{path}: weights must give a file name in this folder and its sha256")
+    known = {name: about[name] for name in Card.__dataclass_fields__ if name in about}
+    card = Card(**known)
+    accepted = {
+        "source_mode": ("rgb", "grey"),
+        "target_mode": ("rgb", "grey"),
+        "norm_statistics": ("running", "image"),
+        "scale": tuple(range(1, 9)),
+    }
+    for name, values in accepted.items():
+        if getattr(card, name) not in values:
+            raise CheckpointError(f"{path}: {name}={getattr(card, name)!r}; accepted: {values}")
+    if not isinstance(card.network, dict):
+        raise CheckpointError(f"{path}: network must be an object with name and arguments")
+    return card, weights
+
+
+def _read_weights(path: Path, sha256: str) -> dict[str, torch.Tensor]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise CheckpointError(f"{path}: damaged: its sha256 is not the one in {JSON}; copy the bundle again")
+    try:
+        return safetensors.torch.load(data)
+    except (safetensors.SafetensorError, ValueError) as error:
+        raise CheckpointError(f"{path}: not a safetensors file: {error}") from error

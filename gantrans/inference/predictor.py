@@ -1,0 +1,43 @@
+"""Applies a generator to one picture of any size. Validation, samples and `translate` all go through here,
+so what training reports is what a user gets."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gantrans.core.device import Core
+from gantrans.imaging import colour, filters, ranges
+from gantrans.inference.bundle import Card
+from gantrans.nets.norm import set_norm_statistics
+
+
+class Predictor:
+    """pixels (H, W, C) uint8 or uint16 -> pixels (H * scale, W * scale, C') of the same dtype."""
+
+    def __init__(self, network: nn.Module, card: Card, core: Core) -> None:
+        self.network = core.place(network).eval()
+        self.card = card
+        self.core = core
+        set_norm_statistics(self.network, card.norm_statistics)
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """Translate one picture. Values outside the range are clipped, then rounded to the nearest level."""
+        x01 = ranges.to_x01(self._to_mode(pixels))
+        if self.card.scale > 1:
+            height, width = (side * self.card.scale for side in x01.shape[:2])
+            x01 = filters.resize(x01, height, width, "bicubic")
+        source = torch.from_numpy(np.ascontiguousarray(x01)).permute(2, 0, 1)[None]
+        y01 = self.predict_x01(source)[0].permute(1, 2, 0).cpu().numpy()
+        return ranges.from_x01(y01, pixels.dtype)
+
+    def predict_x01(self, source_x01: Tensor) -> Tensor:
+        """A batch (N, C, H, W) in [0, 1] -> the same range, clipped, float32, on the run's device."""
+        with torch.inference_mode(), self.core.autocast:
+            x11 = ranges.x11_from_x01(source_x01.to(self.core.device))
+            output = self.network(x11.contiguous(memory_format=self.core.memory_format))
+        return ranges.x01_from_x11(output.float()).clamp_(0, 1)
+
+    def _to_mode(self, pixels: np.ndarray) -> np.ndarray:
+        return colour.to_rgb(pixels) if self.card.source_mode == "rgb" else colour.to_grey(pixels)

@@ -1,0 +1,102 @@
+"""The three things that fall due while training: log, validate, save; and what is left behind at the end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from gantrans.inference.bundle import save_bundle
+from gantrans.inference.predictor import Predictor
+from gantrans.training import checkpoint
+from gantrans.training.clock import Clock
+from gantrans.training.guard import NanGuard
+from gantrans.training.job import Job
+from gantrans.training.sinks import Sinks
+
+
+class Reporting:
+    """Carries results of the run to its folder. Each method acts on the state as it is at this step."""
+
+    def __init__(self, job: Job, sinks: Sinks, clock: Clock, guard: NanGuard) -> None:
+        self.job, self.sinks, self.clock, self.guard = job, sinks, clock, guard
+        self.speed: dict[str, float] = {}
+        self.validated: dict[str, float] = {}
+        self.sample: Path | None = None
+        self._validated_at = self._saved_at = -1
+
+    def log(self) -> None:
+        """Losses since the last log, learning rate, speed and memory. Raises DivergedError on NaN."""
+        self.guard.check()
+        state = self.job.state
+        means = state.meter.flush()
+        lr = {f"lr_{name}": o.param_groups[0]["lr"] for name, o in state.optimizers.items()}
+        self.sinks.metrics(state.step, "train", {**means, **lr})
+        self.speed = self.clock.lap(self.job.batch_size)
+        memory = {"peak_memory_mib": self.job.core.peak_memory_mib()}
+        self.sinks.speed(state.step, {**self.speed, **memory})
+        self.status("running")
+
+    def validate(self) -> None:
+        """Measure and draw with the averaged weights; keep them as the bundle if they are the best so far."""
+        self.guard.check()
+        job, state = self.job, self.job.state
+        predictor = Predictor(state.average, job.card, job.core)
+        self.validated = job.validation.measure(predictor)
+        self.sinks.metrics(state.step, "val", self.validated)
+        for split, strip in job.validation.strips(predictor).items():
+            self.sinks.picture(state.step, f"probe/{split}", strip)
+            if split == "val":
+                self.sample = self.sinks.sample(state.step, strip)
+        self._validated_at = state.step
+        value = self.validated[job.best] if job.best else float(state.step)
+        if not state.best or value > state.best["value"]:
+            state.best = {"value": value, "step": float(state.step)}
+            self._bundle()
+            if state.step:
+                self.save()
+        self.clock.restart_lap()
+
+    def save(self) -> None:
+        """Write a checkpoint of this step (once) and remove those no longer kept."""
+        self.guard.check()
+        job, state = self.job, self.job.state
+        if self._saved_at == state.step:
+            return
+        metrics = self.validated if self._validated_at == state.step else {}
+        checkpoint.save(job.run.checkpoints, state.state_dict(), state.step, metrics)
+        best = int(state.best["step"]) if state.best else None
+        checkpoint.tidy(job.run.checkpoints, keep_last=job.keep_last, best_step=best)
+        self._saved_at = state.step
+        self.clock.restart_lap()
+
+    def finish(self) -> None:
+        """Leave a complete folder: the last losses, a validation and a checkpoint of the last step."""
+        if self.job.state.meter.steps:
+            self.log()
+        if self._validated_at != self.job.state.step:
+            self.validate()
+        self.save()
+
+    def status(self, state: str, **facts: object) -> None:
+        """Write status.json with what is known at this step."""
+        now = self.job.state
+        self.job.run.status(
+            state,
+            step=now.step,
+            total_steps=now.total,
+            seconds=round(now.seconds, 1),
+            images_per_second=round(self.speed.get("images_per_second", 0.0), 2),
+            data_wait_share=round(self.speed.get("data_wait_share", 0.0), 3),
+            peak_memory_mib=round(self.job.core.peak_memory_mib(), 1),
+            validation=self.validated,
+            best=now.best,
+            **facts,
+        )
+
+    def _bundle(self) -> None:
+        job = self.job
+        if not job.describable:
+            return
+        provenance = {**job.card.provenance, "step": job.state.step}
+        card = replace(job.card, metrics=self.validated, provenance=provenance)
+        save_bundle(job.run.bundle, job.state.average, card)

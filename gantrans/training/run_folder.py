@@ -1,0 +1,116 @@
+"""A run folder belongs to one process at a time: made exclusively, locked while in use, its status always true."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gantrans.errors import BusyError, CheckpointError, StorageError
+from gantrans.imaging.write import write_text_atomic
+
+try:
+    import fcntl
+except ImportError:  # Windows: no advisory locks; the exclusive mkdir still guards new runs
+    fcntl = None
+
+
+class RunFolder:
+    """The files of one run. Open it with `create_run` or `open_run`; close it to give up the lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.samples = path / "samples"
+        self.tensorboard = path / "tensorboard"
+        self.bundle = path / "bundle"
+        self.metrics = path / "metrics.jsonl"
+        self.config = path / "config.yaml"
+        self._lock = _lock(path)
+
+    def make_folders(self) -> None:
+        for folder in (self.checkpoints, self.samples, self.tensorboard):
+            folder.mkdir(exist_ok=True)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a small text file of the run, whole or not at all."""
+        write_text_atomic(self.path / name, text)
+
+    def status(self, state: str, **facts: Any) -> None:
+        """Replace status.json. `state`: running, finished, preempted, diverged or failed."""
+        about = {"state": state, **facts, "updated": datetime.now().isoformat(timespec="seconds")}
+        self.write("status.json", json.dumps(about, indent=2) + "\n")
+
+    def read_status(self) -> dict[str, Any]:
+        try:
+            return json.loads((self.path / "status.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+
+    def discard_if_unused(self) -> None:
+        """Remove the folder again if nothing was written to it, so that the same command can be given anew."""
+        if all(p.name == ".lock" for p in self.path.iterdir()):
+            (self.path / ".lock").unlink(missing_ok=True)
+            self.path.rmdir()
+
+    def close(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def create_run(path: Path | None, name: str) -> RunFolder:
+    """A new run folder: `path`, or runs/NAME-DATE-TIME with a number if two start in one second.
+
+    Raises BusyError if `path` already holds a run or files, StorageError if it cannot be made.
+    """
+    stem = Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    numbered = [stem, *(stem.with_name(f"{stem.name}-{n}") for n in range(2, 1000))]
+    for candidate in [path] if path else numbered:
+        try:
+            candidate.parent.mkdir(parents=True, exist_ok=True)
+            candidate.mkdir()
+        except FileExistsError:
+            if path is None:
+                continue
+            _refuse_used(candidate)
+        except OSError as error:
+            raise StorageError(f"run.dir={candidate} cannot be made: {error.strerror}; choose another") from error
+        return RunFolder(candidate)
+    raise BusyError(f"{stem}: a thousand runs started in this second; give run.dir=DIR")
+
+
+def open_run(path: Path) -> RunFolder:
+    """An existing run folder. Raises CheckpointError if it is none, BusyError if another process is in it."""
+    if not (path / "config.yaml").is_file():
+        raise CheckpointError(f"{path}: not a run folder (no config.yaml); give the folder that train printed")
+    return RunFolder(path)
+
+
+def _refuse_used(path: Path) -> None:
+    """An empty folder may be used; anything else is somebody's."""
+    if not path.is_dir():
+        raise BusyError(f"run.dir={path} is a file; choose another")
+    if (path / "config.yaml").exists():
+        raise BusyError(
+            f"run.dir={path} already holds a run; go on with `gantrans resume {path}` or choose another folder"
+        )
+    if any(path.iterdir()):
+        raise BusyError(f"run.dir={path} is not empty and not a run of gantrans; choose another folder")
+
+
+def _lock(path: Path) -> int | None:
+    if fcntl is None:
+        return None
+    try:
+        handle = os.open(path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written to: {error.strerror}; choose another run.dir") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise BusyError(f"{path}: another process is using this run folder; wait for it or stop it") from error
+    return handle

@@ -1,0 +1,77 @@
+"""One optimisation step: the method's shared forward, then each phase's loss, backward and update."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from gantrans.core.device import Core
+from gantrans.core.seed import seed_torch
+from gantrans.methods.base import Method
+from gantrans.training.ema import ema_decay, update_ema
+from gantrans.training.guard import NanGuard
+from gantrans.training.state import State
+from gantrans.types import Batch
+
+
+def train_step(
+    state: State, batch: Batch, method: Method, core: Core, guard: NanGuard, *, seed: int, rate: float, ema: float
+) -> None:
+    """Advance `state` by one step. `rate` is the learning-rate factor of this step, `ema` the decay."""
+    seed_torch("step", seed, state.step)
+    with core.autocast:
+        shared = method.forward(state.networks, batch)
+    metrics = {}
+    for phase in method.phases:
+        if state.step % phase.every:
+            continue
+        optimizer = state.optimizers[phase.name]
+        with _only(state.networks, phase.trains):
+            with core.autocast:
+                loss, parts = method.loss(phase, state.networks, batch, shared)
+            optimizer.zero_grad(set_to_none=True)
+            state.scaler.scale(loss).backward()
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * rate
+        state.scaler.step(optimizer)
+        guard.watch(state.step, batch.keys, loss)
+        metrics |= parts
+    state.scaler.update()
+    update_ema(state.average, state.networks["generator"], ema_decay(ema, state.step))
+    state.meter.add(metrics)
+    state.step += 1
+
+
+@contextmanager
+def _only(networks: dict[str, nn.Module], trains: tuple[str, ...]) -> Iterator[None]:
+    """Gradients flow through every network but are kept only for those that this phase trains."""
+    for role, network in networks.items():
+        network.requires_grad_(role in trains)
+    try:
+        yield
+    finally:
+        for network in networks.values():
+            network.requires_grad_(True)
+
+
+def build_optimizers(
+    networks: dict[str, nn.Module], method: Method, *, lr: float, betas: tuple[float, float]
+) -> dict[str, torch.optim.Optimizer]:
+    """One fused Adam for each phase, over the networks that it trains."""
+    optimizers: dict[str, torch.optim.Optimizer] = {}
+    for phase in method.phases:
+        parameters = [p for role in phase.trains for p in networks[role].parameters()]
+        optimizer = torch.optim.Adam(parameters, lr=lr, betas=betas, fused=True)
+        optimizers[phase.name] = optimizer
+    set_base_rate(optimizers, lr)
+    return optimizers
+
+
+def set_base_rate(optimizers: dict[str, torch.optim.Optimizer], lr: float) -> None:
+    """The learning rate that the schedule's factor multiplies."""
+    for optimizer in optimizers.values():
+        for group in optimizer.param_groups:
+            group["initial_lr"] = lr
