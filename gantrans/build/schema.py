@@ -1,0 +1,128 @@
+"""The types of the engine's keys. Values and comments live in conf/*.yaml; a leaf that is a class of its own
+(generator, method, ...) is checked against that class's signature instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+
+@dataclass
+class Run:
+    dir: str | None = MISSING
+
+
+@dataclass
+class Data:
+    root: str = MISSING
+    layout: str = MISSING
+    side: str = MISSING
+    swap: bool = MISSING
+    source_mode: str = MISSING
+    target_mode: str = MISSING
+    val_fraction: float = MISSING
+    workers: int | None = MISSING
+
+
+@dataclass
+class Augment:
+    resize: int | None = MISSING
+    crop: int | None = MISSING
+    flip: bool = MISSING
+    quarter_turns: bool = MISSING
+    rotate_deg: float = MISSING
+    scale: list[float] = MISSING
+    warp: float = MISSING
+    jitter_source: float = MISSING
+    jitter_target: float = MISSING
+
+
+@dataclass
+class Train:
+    total: str = MISSING
+    stop_at: str | None = MISSING
+    batch_size: int = MISSING
+    lr: float = MISSING
+    betas: list[float] = MISSING
+    schedule: str = MISSING
+    flat: float = MISSING
+    warmup: int = MISSING
+    ema: float = MISSING
+    save_every: str = MISSING
+    keep_last: int = MISSING
+
+
+@dataclass
+class Val:
+    every: str = MISSING
+    images: int = MISSING
+    probes: int = MISSING
+    best: str | None = MISSING
+    norm_statistics: str = MISSING
+
+
+@dataclass
+class Log:
+    every: str = MISSING
+
+
+@dataclass
+class Core:
+    device: str = MISSING
+    precision: str = MISSING
+    deterministic: bool = MISSING
+    threads: int | None = MISSING
+    processes: int = MISSING
+
+
+@dataclass
+class TrainSchema:
+    task: str = MISSING
+    seed: int = MISSING
+    plugins: list[str] = MISSING
+    run: Run = field(default_factory=Run)
+    data: Data = field(default_factory=Data)
+    augment: Augment = field(default_factory=Augment)
+    train: Train = field(default_factory=Train)
+    val: Val = field(default_factory=Val)
+    log: Log = field(default_factory=Log)
+    core: Core = field(default_factory=Core)
+    recipe: Any = MISSING
+    generator: Any = MISSING
+    discriminator: Any = MISSING
+    method: Any = MISSING
+
+
+@dataclass
+class PairsSchema:
+    source: str = MISSING
+    out: str = MISSING
+    recipe: Any = MISSING
+    seed: int = MISSING
+    size: int | None = MISSING
+    workers: int | None = MISSING
+    shard: str | None = MISSING
+    splits: dict[str, float] = MISSING
+    plugins: list[str] = MISSING
+
+
+@dataclass
+class TranslateSchema:
+    model: str = MISSING
+    source: str = MISSING
+    out: str = MISSING
+    format: str = MISSING
+    overwrite: bool = MISSING
+    device: str = MISSING
+    precision: str = MISSING
+
+
+def register() -> None:
+    """Make the schemas known to Hydra under the names that conf/*.yaml list first in their defaults."""
+    store = ConfigStore.instance()
+    store.store(name="train_schema", node=TrainSchema)
+    store.store(name="pairs_schema", node=PairsSchema)
+    store.store(name="translate_schema", node=TranslateSchema)
