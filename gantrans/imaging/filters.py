@@ -1,0 +1,134 @@
+"""Blur kernels, convolution, resizing of x01 (H, W, C) float32. Kernels sum to 1; borders are reflected."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PIL import Image
+
+_METHODS = {
+    "nearest": Image.Resampling.NEAREST,
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+METHODS = tuple(_METHODS)
+_DIRECT_TAPS = 49  # kernels up to 7x7 are faster summed tap by tap than through an FFT
+
+
+def gaussian_kernel_1d(sigma_px: float) -> np.ndarray:
+    """Samples of a Gaussian out to 4 sigma, odd in number, float64; [1] for sigma 0."""
+    if sigma_px < 0:
+        raise ValueError(f"sigma_px={sigma_px}: needed: 0 or more")
+    radius = math.ceil(4 * sigma_px)
+    x = np.arange(-radius, radius + 1, dtype=np.float64)
+    kernel = np.exp(-0.5 * (x / max(sigma_px, 1e-6)) ** 2)
+    return kernel / kernel.sum()
+
+
+def disk_kernel(radius_px: float) -> np.ndarray:
+    """The blur disk of a defocused lens: the share of each pixel under a circle, (2r+1, 2r+1), float64."""
+    if radius_px < 0:
+        raise ValueError(f"radius_px={radius_px}: needed: 0 or more")
+    reach, fine = math.ceil(radius_px), 16  # 16x16 points a pixel: coverage to 1/256
+    points = (np.arange((2 * reach + 1) * fine) + 0.5) / fine - reach - 0.5
+    inside = points[:, None] ** 2 + points[None, :] ** 2 <= max(radius_px, 0.5) ** 2
+    side = 2 * reach + 1
+    kernel = inside.reshape(side, fine, side, fine).sum(axis=(1, 3)).astype(np.float64)
+    return kernel / kernel.sum()
+
+
+def motion_kernel(length_px: float, angle_deg: float) -> np.ndarray:
+    """The trail of a point that moves `length_px` along a straight line, at `angle_deg` counter-clockwise.
+
+    Points along the line, eight a pixel, are each shared among the four nearest pixels. Square, odd, float64.
+    """
+    if length_px < 0:
+        raise ValueError(f"length_px={length_px}: needed: 0 or more")
+    reach = math.ceil(length_px / 2)
+    count = max(1, math.ceil(length_px * 8))
+    along = ((np.arange(count) + 0.5) / count - 0.5) * length_px
+    angle = math.radians(angle_deg)
+    x, y = along * math.cos(angle) + reach, -along * math.sin(angle) + reach  # rows count downwards
+    kernel = np.zeros((2 * reach + 2, 2 * reach + 2))
+    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+    for dy in (0, 1):
+        for dx in (0, 1):
+            share = np.abs(1 - dx - (x - left)) * np.abs(1 - dy - (y - top))
+            np.add.at(kernel, (top + dy, left + dx), share)
+    kernel = kernel[:-1, :-1]  # the last row and column only ever receive a share of zero
+    return kernel / kernel.sum()
+
+
+def gaussian_blur(x01: np.ndarray, sigma_px: float) -> np.ndarray:
+    """Blur by a Gaussian of `sigma_px` pixels, rows then columns."""
+    kernel = gaussian_kernel_1d(sigma_px)
+    if len(kernel) == 1:
+        return x01.astype(np.float32)
+    return convolve(convolve(x01, kernel[None, :]), kernel[:, None])
+
+
+def convolve(x01: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Convolve each channel with `kernel` (odd sides, float), same size out; any image size works.
+
+    Raises ValueError for a kernel with an even side.
+    """
+    if kernel.ndim != 2 or not (kernel.shape[0] % 2 and kernel.shape[1] % 2):
+        raise ValueError(f"kernel {kernel.shape}: needed: two odd sides")
+    ry, rx = kernel.shape[0] // 2, kernel.shape[1] // 2
+    padded = np.pad(x01.astype(np.float32, copy=False), ((ry, ry), (rx, rx), (0, 0)), mode="reflect")
+    if min(kernel.shape) == 1 or kernel.size <= _DIRECT_TAPS:
+        return _convolve_direct(padded, kernel, x01.shape)
+    return _convolve_fft(padded, kernel, x01.shape)
+
+
+def _convolve_direct(padded: np.ndarray, kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    height, width = shape[:2]
+    total = np.zeros(shape, np.float32)
+    for (dy, dx), weight in np.ndenumerate(kernel[::-1, ::-1]):
+        if weight:
+            total += np.float32(weight) * padded[dy : dy + height, dx : dx + width]
+    return total
+
+
+def _convolve_fft(padded: np.ndarray, kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Channel by channel in float64, for memory and so that results agree with the direct sum to 1e-6."""
+    size = tuple(_fast_length(n) for n in padded.shape[:2])
+    response = np.fft.rfft2(kernel, size)
+    top, left = kernel.shape[0] - 1, kernel.shape[1] - 1  # the first output that no wrapped sample reaches
+    result = np.empty(shape, np.float32)
+    for channel in range(shape[2]):
+        product = np.fft.rfft2(padded[..., channel].astype(np.float64), size) * response
+        full = np.fft.irfft2(product, size)
+        result[..., channel] = full[top : top + shape[0], left : left + shape[1]]
+    return result
+
+
+def _fast_length(n: int) -> int:
+    """The least m >= n with no prime factor above 5, for which FFTs are fast."""
+    while True:
+        rest = n
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return n
+        n += 1
+
+
+def resize(x01: np.ndarray, height: int, width: int, method: str) -> np.ndarray:
+    """Resize to (height, width, C), antialiased when it shrinks (but for nearest); float, never quantised.
+
+    `method` is one of METHODS. The overshoot of bicubic and lanczos is clipped to [0, 1]. Raises ValueError.
+    """
+    if method not in _METHODS:
+        raise ValueError(f"method {method!r}: accepted are {', '.join(METHODS)}")
+    if height < 1 or width < 1:
+        raise ValueError(f"size {width}x{height}: needed: 1x1 or more")
+    if x01.shape[:2] == (height, width):
+        return x01.astype(np.float32)
+    planes = [Image.fromarray(np.ascontiguousarray(x01[..., i], np.float32)) for i in range(x01.shape[2])]
+    resized = [np.asarray(plane.resize((width, height), _METHODS[method])) for plane in planes]
+    return np.clip(np.stack(resized, axis=2), 0, 1)
