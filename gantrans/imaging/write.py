@@ -49,7 +49,7 @@ def encode(path: Path, pixels: np.ndarray, alpha: np.ndarray | None = None, *, q
     kind = _SUFFIXES.get(path.suffix.lower())
     if kind is None:
         raise ValueError(
-            f"{path}: cannot write {path.suffix or 'no suffix'}; accepted are {', '.join(_SUFFIXES)}"
+            f"{path}: cannot write {path.suffix or 'a file without suffix'}; accepted are {', '.join(_SUFFIXES)}"
         )
     array = _joined(path, pixels, alpha)
     if alpha is not None and kind not in _WITH_ALPHA:
