@@ -48,9 +48,8 @@ def encode(path: Path, pixels: np.ndarray, alpha: np.ndarray | None = None, *, q
     """The bytes that `write` writes."""
     kind = _SUFFIXES.get(path.suffix.lower())
     if kind is None:
-        raise ValueError(
-            f"{path}: cannot write {path.suffix or 'a file without suffix'}; accepted are {', '.join(_SUFFIXES)}"
-        )
+        found, accepted = path.suffix or "a file without suffix", ", ".join(_SUFFIXES)
+        raise ValueError(f"{path}: cannot write {found}; accepted are {accepted}")
     array = _joined(path, pixels, alpha)
     if alpha is not None and kind not in _WITH_ALPHA:
         raise ValueError(f"{path}: {kind} cannot hold alpha; use .png, .webp or .tif, or drop it")
