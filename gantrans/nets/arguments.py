@@ -1,0 +1,45 @@
+"""What the networks' constructors accept, in one table: a bundle that someone sent sets these values too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NORMS = ("batch", "instance", "none")
+RANGES = {
+    "in_channels": (1, 64),
+    "out_channels": (1, 64),
+    "width": (1, 1024),
+    "depth": (2, 12),
+    "blocks": (0, 64),
+    "downs": (0, 4),
+    "layers": (1, 6),
+}
+SWITCHES = ("dropout", "residual")
+
+
+def checked(**arguments: Any) -> dict[str, Any]:
+    """The arguments as they are, once all are found acceptable; a network keeps them as `self.arguments`.
+
+    Raises ValueError naming the argument, what was found and what is accepted, before anything is allocated.
+    """
+    for name, value in arguments.items():
+        _check(name, value)
+    if arguments.get("residual") and arguments["in_channels"] != arguments["out_channels"]:
+        raise ValueError(
+            f"residual=true adds the output to the input: in_channels={arguments['in_channels']} and "
+            f"out_channels={arguments['out_channels']} must be equal; use residual=false"
+        )
+    return arguments
+
+
+def _check(name: str, value: Any) -> None:
+    if name in SWITCHES:
+        if not isinstance(value, bool):
+            raise ValueError(f"{name}={value!r}: accepted are true and false")
+    elif name == "norm":
+        if value not in NORMS:
+            raise ValueError(f"norm={value!r}: accepted are {', '.join(NORMS)}")
+    else:
+        low, high = RANGES[name]
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"{name}={value!r}: accepted are whole numbers from {low} to {high}")

@@ -1,0 +1,45 @@
+"""Weights at the start of training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from gantrans.nets.blocks import zero
+
+# Draws a weight in place, given the gain.
+KINDS: dict[str, Callable[[Tensor, float], object]] = {
+    "normal": lambda weight, gain: nn.init.normal_(weight, 0.0, gain),
+    "xavier": lambda weight, gain: nn.init.xavier_normal_(weight, gain=gain),
+    "kaiming": lambda weight, gain: nn.init.kaiming_normal_(weight),  # noqa: ARG005
+    "orthogonal": lambda weight, gain: nn.init.orthogonal_(weight, gain=gain),
+}
+_Weighted = nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d | nn.Linear
+
+
+def init_weights(network: nn.Module, kind: str = "normal", gain: float = 0.02) -> None:
+    """Draw the weights of `network` in place from PyTorch's global generator.
+
+    Weights of convolutions and linear layers: "normal" N(0, gain) (Isola et al. 2017, section 3.4), "xavier"
+    (Glorot & Bengio 2010) and "orthogonal" (Saxe et al. 2014) with `gain`, "kaiming" (He et al. 2015), which
+    needs none. Their biases are 0; batch norm gets weights N(1, gain) and biases 0. The head of a network
+    with `residual` set is zero again afterwards, so that it still starts at the identity.
+
+    Raises ValueError for another kind.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"init {kind!r}: accepted are {', '.join(KINDS)}")
+    for module in network.modules():
+        if isinstance(module, _Weighted):
+            KINDS[kind](module.weight, gain)
+        elif isinstance(module, _BatchNorm) and module.affine:
+            nn.init.normal_(module.weight, 1.0, gain)
+        else:
+            continue
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    head = getattr(network, "head", None)
+    if getattr(network, "residual", False) and isinstance(head, nn.Module):
+        zero(head)
