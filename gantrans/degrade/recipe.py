@@ -1,0 +1,92 @@
+"""A recipe: named degradations in the order of a YAML file, and `degrade`, which applies it to one image.
+
+name: crappify
+steps:
+  - down_up: {factor: [2, 3]}
+  - maybe: {p: 0.7, do: [{text_mark: {}}]}
+  - one_of: [{jpeg: {quality: [10, 70]}}, {gaussian_noise: {}}]
+  - shuffle: [{gaussian_blur: {sigma_px: 1.5}}, {poisson_noise: {}}]
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gantrans import draws
+from gantrans.degrade import parse
+from gantrans.degrade.base import Degradation, Params
+from gantrans.errors import ConfigError
+from gantrans.imaging import ranges
+
+KEYS = ("name", "about", "scale", "steps")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is done to an image. `hash` (16 hex digits) changes whenever a step or an amount of it does."""
+
+    name: str
+    steps: Degradation
+    hash: str
+
+    @property
+    def scale(self) -> int:
+        """The degraded image is 1/scale the size of the clean one."""
+        return self.steps.scale
+
+    def draw(self, rng: np.random.Generator) -> Params:
+        return self.steps.sample(rng)
+
+    def apply(self, x01: np.ndarray, params: Params) -> np.ndarray:
+        """(H, W, C) x01 -> (H / scale, W / scale, C) x01; raises ConfigError where a step breaks that."""
+        degraded = self.steps.forward(x01, params)
+        expected = (x01.shape[0] // self.scale, x01.shape[1] // self.scale, x01.shape[2])
+        if degraded.shape != expected:
+            raise ConfigError(
+                f"recipe {self.name}: made {degraded.shape} of {x01.shape}; with scale {self.scale} "
+                f"{expected} is needed; mend the step's forward or its scale"
+            )
+        return degraded
+
+
+def parse_recipe(config: Mapping[str, Any], extra: Mapping[str, type] | None = None) -> Recipe:
+    """A recipe from its plain config. `extra` adds degradations of the user's own, by dotted name.
+
+    Raises ConfigError naming the place in the recipe, what was found and what is accepted.
+    """
+    unknown = [key for key in config if key not in KEYS]
+    if unknown:
+        raise ConfigError(f"recipe.{unknown[0]}: no such key; accepted are {', '.join(KEYS)}")
+    if not config.get("steps"):
+        raise ConfigError("recipe.steps: needed is a list of degradations, as [{jpeg: {quality: 30}}]")
+    steps, canonical = parse.sequence(config["steps"], "recipe.steps", extra or {})
+    stated = config.get("scale", steps.scale)
+    if stated != steps.scale:
+        raise ConfigError(f"recipe.scale={stated}: the steps scale by {steps.scale}; make the two agree")
+    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), default=str)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return Recipe(str(config.get("name", "unnamed")), steps, digest)
+
+
+def crop_to_multiple(pixels: np.ndarray, multiple: int) -> np.ndarray:
+    """(H, W, C) cut at its right and bottom so that both sides are multiples; a view, maybe empty."""
+    height, width = (side // multiple * multiple for side in pixels.shape[:2])
+    return pixels[:height, :width]
+
+
+def degrade(
+    recipe: Recipe, pixels: np.ndarray, *, seed: int, key: str, draw: int = 0
+) -> tuple[np.ndarray, Params]:
+    """The degraded image, of the same dtype (uint8 or uint16), and every parameter drawn for it.
+
+    (H, W, C) pixels, sides multiples of `recipe.scale`. Draws depend on (seed, key, draw) alone, so training
+    on the fly and `gantrans pairs` see the same image under the same address.
+    """
+    params = recipe.draw(draws.generator("degrade", seed, key, draw))
+    return ranges.from_x01(recipe.apply(ranges.to_x01(pixels), params), pixels.dtype), params
