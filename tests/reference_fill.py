@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 from torch import Tensor, nn
 
@@ -17,15 +15,6 @@ from gantrans.nets.patchgan import PatchGAN, PixelGAN
 from gantrans.nets.reference import reference_keys
 from gantrans.nets.resnet import ResNetGenerator
 from gantrans.nets.unet import UNet
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small tensors on a busy machine: a second thread costs ten times what it saves."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @cache

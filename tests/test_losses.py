@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from reference_fill import one_thread  # noqa: F401
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.nn import functional as F

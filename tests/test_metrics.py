@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import pytest
 import torch
-from reference_fill import one_thread  # noqa: F401
 from torch import Tensor
 
 from gantrans.metrics.pairwise import PSNR_CAP_DB, psnr, ssim
@@ -112,7 +111,7 @@ def test_shapes_that_cannot_be_compared_are_refused() -> None:
 
 
 def test_torchmetrics_agrees() -> None:
-    """Its SSIM includes windows over a mirrored border; ours, as in the paper, only those inside the image."""
+    """Its SSIM includes windows over a mirrored border; ours, as in the paper, only those inside it."""
     image = pytest.importorskip("torchmetrics.functional.image")
     settings = {"data_range": 1.0, "reduction": "none"}
     for noise in (0.01, 0.3):

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from reference_fill import one_thread  # noqa: F401
 from torch import Tensor, nn
 from torch.nn import functional as F
 

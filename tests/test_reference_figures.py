@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from reference_fill import figures, image, network, one_thread, summary  # noqa: F401
 from torch import Tensor, nn
 
 from gantrans.methods.pix2pix import Pix2Pix
 from gantrans.nets.reference import reference_keys
 from gantrans.types import Batch
+from tests.reference_fill import figures, image, network, summary
 
 PIX2PIX = [key for key in figures()["training"] if key.startswith("pix2pix/")]
 LOSSES = ("G_GAN", "G_L1", "D_real", "D_fake")
