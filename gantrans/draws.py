@@ -27,7 +27,8 @@ def generator(*address: Address) -> np.random.Generator:
 
 
 def fraction(*address: Address) -> float:
-    """A number in [0, 1) for this address: for decisions that belong to a name, as which split an image is in."""
+    """A number in [0, 1) for this address: for decisions that belong to a name, as which split an image is
+    in."""
     return seed_of(*address) / 2**63
 
 

@@ -1,7 +1,7 @@
 """Durations with units: the only way a length of training is written in a config.
 
-    200ep      epochs (passes over the training images)      20000img   training images
-    5000step   optimisation steps                            90s 30min 2h   wall-clock time
+200ep      epochs (passes over the training images)      20000img   training images
+5000step   optimisation steps                            90s 30min 2h   wall-clock time
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -48,7 +50,7 @@ def test_linear_schedule_is_flat_then_a_line_to_zero() -> None:
     assert rates[:101] == [1.0] * 101
     assert rates[150] == pytest.approx(0.5)
     assert rates[199] == pytest.approx(0.01)
-    differences = {round(a - b, 9) for a, b in zip(rates[100:], rates[101:], strict=False)}
+    differences = {round(a - b, 9) for a, b in pairwise(rates[100:])}
     assert differences == {0.01}
 
 

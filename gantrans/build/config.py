@@ -1,4 +1,5 @@
-"""Composes a verb's config with Hydra and answers every mistake with the key, what was found and what is accepted."""
+"""Composes a verb's config with Hydra and answers every mistake with the key, what was found and what is
+accepted."""
 
 from __future__ import annotations
 

@@ -33,7 +33,9 @@ def make(node: Any, where: str, ours: tuple[type, ...], plugins: list[str], **gi
         if key in given:
             raise ConfigError(f"{where}.{key}: is set by the run itself (from data.*_mode); remove it")
         if key not in accepts:
-            raise ConfigError(f"{where}: {target.__name__} has no parameter {key!r}; {close_to(str(key), accepts)}")
+            raise ConfigError(
+                f"{where}: {target.__name__} has no parameter {key!r}; {close_to(str(key), accepts)}"
+            )
     try:
         return target(**values, **given)
     except (ValueError, TypeError) as error:

@@ -21,4 +21,6 @@ def _first(*candidates: Path) -> Path:
     for candidate in candidates:
         if candidate.is_dir():
             return candidate
-    raise FileNotFoundError(f"gantrans is installed incompletely: none of {', '.join(map(str, candidates))} exists")
+    raise FileNotFoundError(
+        f"gantrans is installed incompletely: none of {', '.join(map(str, candidates))} exists"
+    )

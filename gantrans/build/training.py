@@ -19,7 +19,15 @@ from gantrans.core.device import Core, open_core
 from gantrans.core.heap import keep_large_blocks
 from gantrans.core.seed import seed_torch
 from gantrans.data.augment import Augment
-from gantrans.data.dataset import MODES, DegradeClean, PairDataset, ReadHalves, Reader, fingerprint, read_files
+from gantrans.data.dataset import (
+    MODES,
+    DegradeClean,
+    PairDataset,
+    Reader,
+    ReadHalves,
+    fingerprint,
+    read_files,
+)
 from gantrans.data.layouts import Index, Item, find_items
 from gantrans.data.preflight import check_headers
 from gantrans.draws import seed_of
@@ -110,8 +118,11 @@ def build_networks(config: DictConfig, core: Core, method: Method) -> dict[str, 
     return networks
 
 
-def build_job(config: DictConfig, run: RunFolder, core: Core, parts: tuple[Index, PairDataset, PairDataset]) -> Job:
-    """Everything the loop needs, in its initial state. Raises ConfigError naming the key that does not fit."""
+def build_job(
+    config: DictConfig, run: RunFolder, core: Core, parts: tuple[Index, PairDataset, PairDataset]
+) -> Job:
+    """Everything the loop needs, in its initial state. Raises ConfigError naming the key that does not
+    fit."""
     index, train, val = parts
     _check_numbers(config)
     method = make(config.method, "method", METHODS, list(config.plugins))
@@ -152,7 +163,13 @@ def build_job(config: DictConfig, run: RunFolder, core: Core, parts: tuple[Index
 
 
 def _card(
-    config: DictConfig, generator: nn.Module, index: Index, train: PairDataset, val: PairDataset, *, describable: bool
+    config: DictConfig,
+    generator: nn.Module,
+    index: Index,
+    train: PairDataset,
+    val: PairDataset,
+    *,
+    describable: bool,
 ) -> Card:
     names = fingerprint(train.items, index.root)
     recipe = train.reader.recipe if isinstance(train.reader, DegradeClean) else None
@@ -176,7 +193,8 @@ def _card(
 
 
 def _file_scale(val: PairDataset) -> int:
-    """How many times larger the targets are than the source files (pairs made by recipe lowres), by the first."""
+    """How many times larger the targets are than the source files (pairs made by recipe lowres), by the
+    first."""
     source, target = val.reader(val.items[0], 0)
     return max(1, target.shape[0] // source.shape[0])
 
@@ -190,7 +208,10 @@ def _check_numbers(config: DictConfig) -> None:
         "train.warmup": (t.warmup >= 0, "0 or more"),
         "train.ema": (0 <= t.ema < 1, "0 to less than 1"),
         "train.keep_last": (t.keep_last >= 1, "1 or more"),
-        "train.betas": (len(t.betas) == 2 and all(0 <= b < 1 for b in t.betas), "two numbers from 0 to less than 1"),
+        "train.betas": (
+            len(t.betas) == 2 and all(0 <= b < 1 for b in t.betas),
+            "two numbers from 0 to less than 1",
+        ),
         "val.images": (config.val.images >= 1, "1 or more"),
         "val.probes": (1 <= config.val.probes <= 64, "1 to 64"),
         "data.workers": (config.data.workers is None or config.data.workers >= 0, "0 or more, or null"),

@@ -43,7 +43,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     args = list(sys.argv[1:] if argv is None else argv)
     if not args or args[0] in ("-h", "--help", "help"):
-        print(USAGE.format(verbs="\n".join(f"    {verb:<11}{about}" for verb, about in VERBS.items())), end="")
+        print(
+            USAGE.format(verbs="\n".join(f"    {verb:<11}{about}" for verb, about in VERBS.items())), end=""
+        )
         return 0
     if args[0] == "--version":
         from importlib.metadata import version

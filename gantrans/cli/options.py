@@ -42,7 +42,9 @@ def parse(verb: str, args: list[str]) -> Options | None:
         elif arg in ("-m", "--multirun"):
             options.multirun = True
         elif arg.startswith("-") or "=" not in arg.lstrip("~+"):
-            raise ConfigError(f"{arg}: {verb} takes key=value and {FLAGS}; `gantrans {verb} --help` lists the keys")
+            raise ConfigError(
+                f"{arg}: {verb} takes key=value and {FLAGS}; `gantrans {verb} --help` lists the keys"
+            )
         else:
             options.overrides.append(arg)
     return options

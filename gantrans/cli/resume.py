@@ -13,7 +13,14 @@ device and number of threads). Keys may be changed, as train.total=200ep or val.
 that alter the shape of the state: {refused}.
 Also: --cfg job prints the config that would be used.
 """
-REFUSED = ("generator", "discriminator", "method._target_", "data.source_mode", "data.target_mode", "train.betas")
+REFUSED = (
+    "generator",
+    "discriminator",
+    "method._target_",
+    "data.source_mode",
+    "data.target_mode",
+    "train.betas",
+)
 
 
 def run(args: list[str]) -> None:
@@ -55,7 +62,7 @@ def _resume(path: Path, overrides: list[str], *, show: bool) -> None:
         folder.close()
 
 
-def _go_on(config, folder, overrides: list[str]) -> None:  # noqa: ANN001 (their types would import Hydra here)
+def _go_on(config, folder, overrides: list[str]) -> None:
     from gantrans.build.training import build_core, build_data, build_job
     from gantrans.cli.train import fit
     from gantrans.training.checkpoint import load_newest
@@ -70,8 +77,12 @@ def _go_on(config, folder, overrides: list[str]) -> None:  # noqa: ANN001 (their
         set_base_rate(job.state.optimizers, config.train.lr)
     if overrides:
         folder.write("config.yaml", job.config_text)
-        earlier = (folder.path / "overrides.txt").read_text() if (folder.path / "overrides.txt").exists() else ""
-        folder.write("overrides.txt", earlier + f"# resumed at step {job.state.step}\n" + "\n".join(overrides) + "\n")
+        earlier = (
+            (folder.path / "overrides.txt").read_text() if (folder.path / "overrides.txt").exists() else ""
+        )
+        folder.write(
+            "overrides.txt", earlier + f"# resumed at step {job.state.step}\n" + "\n".join(overrides) + "\n"
+        )
     print(f"resuming  at step {job.state.step}")
     fit(job)
 
@@ -81,7 +92,8 @@ def _alters_shape(key: str) -> bool:
 
 
 def _own_plugins(plugins: list[str], overrides: list[str]) -> None:
-    """A run folder may come from someone else: code it names is imported only if this command line says so."""
+    """A run folder may come from someone else: code it names is imported only if this command line says
+    so."""
     if plugins and not any(o.startswith("plugins=") for o in overrides):
         raise ConfigError(
             f"this run uses modules of its author's: {', '.join(plugins)}; if you trust them, "

@@ -69,7 +69,8 @@ def conclude(job: Job, report: Reporting) -> None:
     v, path = report.validated, job.run.path
     images = min(len(job.validation.val), job.validation.images)
     print(
-        f"\nstep {job.state.step} of {job.state.total}, {job.state.seconds:.0f} s. On {images} validation images:\n"
+        f"\nstep {job.state.step} of {job.state.total}, {job.state.seconds:.0f} s. "
+        f"On {images} validation images:\n"
         f"    PSNR  input {v['psnr_input']:6.2f} dB  output {v['psnr']:6.2f} dB  ({v['psnr_gain']:+.2f})\n"
         f"    SSIM  input {v['ssim_input']:6.4f}     output {v['ssim']:6.4f}     ({v['ssim_gain']:+.4f})\n\n"
         f"pictures     {report.sample}   (source | output | target | error)\n"

@@ -34,4 +34,5 @@ def _translate(config: DictConfig, overrides: list[str]) -> None:
     for line in summary.failed:
         print(f"not translated: {line}", file=sys.stderr)
     kept = f", {summary.kept} kept that were there (overwrite=true redoes them)" if summary.kept else ""
-    print(f"found {summary.found} images: {summary.written} translated{kept}, {len(summary.failed)} failed -> {out}")
+    counts = f"{summary.written} translated{kept}, {len(summary.failed)} failed"
+    print(f"found {summary.found} images: {counts} -> {out}")

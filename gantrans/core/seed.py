@@ -1,4 +1,5 @@
-"""Seeds PyTorch by address: dropout of step s is the same whether the run reached s at once or by resuming."""
+"""Seeds PyTorch by address: dropout of step s is the same whether the run reached s at once or by
+resuming."""
 
 from __future__ import annotations
 

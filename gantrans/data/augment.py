@@ -44,11 +44,12 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Augment:
-    """The augmentation of a run. Angles in degrees, warp as a share of the crop, jitter as a share of contrast.
+    """The augmentation of a run. Angles in degrees, warp as a share of the crop, jitter as a share of
+    contrast.
 
     crop: side of the square that is cut, in pixels (None: the whole picture). resize: shorter side brought to
-    this many pixels first. scale: [low, high] zoom. warp: largest displacement. jitter_*: brightness, contrast
-    and saturation of one side, up to +- this share.
+    this many pixels first. scale: [low, high] zoom. warp: largest displacement. jitter_*: brightness,
+    contrast and saturation of one side, up to +- this share.
     """
 
     crop: int | None = None

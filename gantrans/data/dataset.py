@@ -14,7 +14,7 @@ import numpy as np
 from gantrans import draws
 from gantrans.data.augment import Augment
 from gantrans.data.layouts import Item
-from gantrans.degrade.recipe import Recipe, degrade
+from gantrans.degrade.recipe import Recipe, crop_to_multiple, degrade
 from gantrans.errors import DataError
 from gantrans.imaging import colour, filters, ranges
 from gantrans.imaging.read import read
@@ -52,10 +52,7 @@ class DegradeClean:
     seed: int
 
     def __call__(self, item: Item, draw: int) -> Pair:
-        target = read(item.target).pixels
-        if self.recipe.scale > 1:
-            height, width = (side // self.recipe.scale * self.recipe.scale for side in target.shape[:2])
-            target = target[:height, :width]
+        target = crop_to_multiple(read(item.target).pixels, self.recipe.scale)
         source, _ = degrade(self.recipe, target, seed=self.seed, key=item.key, draw=draw)
         return source, target
 
@@ -106,7 +103,8 @@ def _to_mode(pixels: np.ndarray, mode: str) -> np.ndarray:
 
 
 def _same_size(source: np.ndarray, target: np.ndarray, item: Item) -> np.ndarray:
-    """Bring a source that is a whole number of times smaller (recipe lowres) to the target's size, bicubic."""
+    """Bring a source that is a whole number of times smaller (recipe lowres) to the target's size,
+    bicubic."""
     (sh, sw), (th, tw) = source.shape[:2], target.shape[:2]
     if (sh, sw) == (th, tw):
         return source
@@ -134,4 +132,6 @@ def _resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def fingerprint(items: list[Item], root: Path) -> list[str]:
     """The names of the training images, relative to the data folder, for provenance and change detection."""
-    return [str(i.target.relative_to(root)) if i.target.is_relative_to(root) else str(i.target) for i in items]
+    return [
+        str(i.target.relative_to(root)) if i.target.is_relative_to(root) else str(i.target) for i in items
+    ]

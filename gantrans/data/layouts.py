@@ -87,7 +87,9 @@ def _paired_splits(root: Path) -> dict[str, list[Item]]:
             continue  # A/ + B/ that only hold train/, val/, test/ were read already
         items = _match(source, target)
         existing = found.setdefault(split or "train", [])
-        known = {(item.source.resolve(), item.target.resolve()) for item in existing}  # a/ is A/ on some disks
+        known = {
+            (item.source.resolve(), item.target.resolve()) for item in existing
+        }  # a/ is A/ on some disks
         existing.extend(i for i in items if (i.source.resolve(), i.target.resolve()) not in known)
     if not found:
         names = " or ".join(f"{a}/ + {b}/" for a, b in ROLES[:3])
@@ -109,8 +111,7 @@ def _match(source: Path, target: Path) -> list[Item]:
     sources, targets = _by_stem(source), _by_stem(target)
     alone = sorted(sources.keys() ^ targets.keys())
     if alone:
-        where = [str((sources.get(s) or targets[s]).relative_to(source.parent)) if source.parent == target.parent
-                 else str(sources.get(s) or targets[s]) for s in alone[:3]]  # fmt: skip
+        where = [str(sources.get(stem) or targets[stem]) for stem in alone[:3]]
         raise DataError(
             f"{source.parent}: {len(sources)} images in {source.name}/, {len(targets)} in {target.name}/; "
             f"{len(alone)} without a partner, first: {', '.join(where)} "
@@ -120,7 +121,8 @@ def _match(source: Path, target: Path) -> list[Item]:
 
 
 def _single_splits(root: Path) -> dict[str, list[Item]]:
-    """One picture a file (clean or side by side): train/, val/ and test/ folders are honoured when present."""
+    """One picture a file (clean or side by side): train/, val/ and test/ folders are honoured when
+    present."""
     folders = {
         split: next((root / n for n in names if (root / n).is_dir()), None) for split, names in SPLITS.items()
     }
@@ -134,9 +136,12 @@ def _items_of(folder: Path) -> list[Item]:
 
 
 def _read_table(path: Path) -> Iterator[Item]:
-    """A .csv (header, two file columns first) or .jsonl with source and target; paths relative to the file."""
+    """A .csv (header, two file columns first) or .jsonl with source and target; paths relative to the
+    file."""
     if path.suffix not in (".csv", ".jsonl"):
-        raise DataError(f"data.root={path}: a folder, or a .csv / .jsonl file with two file columns, is needed")
+        raise DataError(
+            f"data.root={path}: a folder, or a .csv / .jsonl file with two file columns, is needed"
+        )
     with path.open(newline="", encoding="utf-8") as stream:
         try:
             rows = list(csv.DictReader(stream)) if path.suffix == ".csv" else [json.loads(s) for s in stream]
@@ -163,4 +168,8 @@ def _with_validation(splits: dict[str, list[Item]], fraction: float, seed: int) 
     if len(train) == 1:
         return {**splits, "val": train}
     names = {item.key for item in held}
-    return {**splits, "train": [i for i in train if i.key not in names], "val": sorted(held, key=lambda i: i.key)}
+    return {
+        **splits,
+        "train": [i for i in train if i.key not in names],
+        "val": sorted(held, key=lambda i: i.key),
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tqdm import tqdm
@@ -13,13 +12,10 @@ from gantrans.imaging.read import Header, UnreadableImage, probe
 
 
 def check_headers(items: list[Item], *, crop: int | None, resize: int | None, halves: bool) -> None:
-    """Raise DataError naming files that cannot be read, that do not fit together, or are smaller than the crop."""
+    """Raise DataError naming files that cannot be read, that do not fit together, or are smaller than the
+    crop."""
     files = sorted({path for item in items for path in (item.source, item.target)})
-    with ThreadPoolExecutor(4) as pool:
-        found = dict(
-            tqdm(zip(files, pool.map(_probe, files), strict=True), "reading headers", len(files),
-                 disable=None, leave=False, delay=2)  # fmt: skip
-        )
+    found = {path: _probe(path) for path in tqdm(files, "reading headers", disable=None, delay=2)}
     broken = [header for header in found.values() if isinstance(header, UnreadableImage)]
     if broken:
         raise DataError(
@@ -54,13 +50,14 @@ def _check_sizes(items: list[Item], headers: dict[Path, Header]) -> None:
 
 def _check_crop(items: list[Item], headers: dict[Path, Header], crop: int, halves: bool) -> None:
     sizes = [
-        (min(headers[i.target].width // (2 if halves else 1), headers[i.target].height), i.target) for i in items
+        (min(headers[i.target].width // (2 if halves else 1), headers[i.target].height), i.target)
+        for i in items
     ]
     small = sorted(s for s in sizes if s[0] < crop)
     if small:
         side, path = small[0]
         raise DataError(
-            f"{len(small)} of {len(items)} images are smaller than the crop of {crop} pixels, smallest: {path} "
-            f"({side} px on its shorter side); set augment.crop={side} or less, or augment.resize={crop} to "
-            "enlarge them, or remove them"
+            f"{len(small)} of {len(items)} images are smaller than the crop of {crop} pixels, "
+            f"smallest: {path} ({side} px on its shorter side); set augment.crop={side} or less, or "
+            f"augment.resize={crop} to enlarge them, or remove them"
         )

@@ -1,7 +1,7 @@
 """Batches as an endless stream in which batch number `step` is a pure function of (seed, step).
 
-Epochs are laid end to end and cut into batches, so no image is dropped and a set smaller than the batch works.
-Resuming is starting the stream at another step; worker count and speed change nothing.
+Epochs are laid end to end and cut into batches, so no image is dropped and a set smaller than the batch
+works. Resuming is starting the stream at another step; worker count and speed change nothing.
 """
 
 from __future__ import annotations

@@ -29,9 +29,9 @@ JSON = "bundle.json"
 class Card:
     """What bundle.json says besides the weights.
 
-    source_mode, target_mode: "rgb" or "grey". value_range: what the network takes and gives. scale: the source
-    is enlarged this many times (bicubic) first. norm_statistics: "running" or "image" (see nets). provenance:
-    free facts (run, step, data, versions). metrics: of the validation that chose these weights.
+    source_mode, target_mode: "rgb" or "grey". value_range: what the network takes and gives. scale: the
+    source is enlarged this many times (bicubic) first. norm_statistics: "running" or "image" (see nets).
+    provenance: free facts (run, step, data, versions). metrics: of the validation that chose these weights.
     """
 
     network: dict[str, Any]
@@ -92,8 +92,8 @@ def load_bundle(path: Path) -> tuple[nn.Module, Card]:
         wrong = sorted(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
         key = wrong[0]
         raise CheckpointError(
-            f"{folder / weights['file']}: {len(wrong)} tensors do not fit {card.network['name']}, first {key}: "
-            f"found {found.get(key, 'nothing')}, expected {expected.get(key, 'nothing')}"
+            f"{folder / weights['file']}: {len(wrong)} tensors do not fit {card.network['name']}, first "
+            f"{key}: found {found.get(key, 'nothing')}, expected {expected.get(key, 'nothing')}"
         )
     network.load_state_dict(state, assign=True)
     bad = next((k for k, v in state.items() if v.is_floating_point() and not torch.isfinite(v).all()), None)

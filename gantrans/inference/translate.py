@@ -32,7 +32,8 @@ class TranslateSummary:
 def plan(source: Path, out: Path, form: str = "keep") -> list[tuple[Path, Path]]:
     """(input, output) of every image at `source`; .png is chosen where alpha or 16 bits need it.
 
-    Raises ConfigError where an output would overwrite an input, DataError where there is nothing to translate.
+    Raises ConfigError where an output would overwrite an input, DataError where there is nothing to
+    translate.
     """
     if form not in FORMATS:
         raise ConfigError(f"format={form}: accepted are {', '.join(FORMATS)}")
@@ -45,12 +46,16 @@ def plan(source: Path, out: Path, form: str = "keep") -> list[tuple[Path, Path]]
     if out.exists() and not out.is_dir():
         raise ConfigError(f"out={out}: is a file; give a folder")
     if out.resolve() == root.resolve():
-        raise ConfigError(f"out={out} is the folder of the source; give another, its files would be overwritten")
+        raise ConfigError(
+            f"out={out} is the folder of the source; give another, its files would be overwritten"
+        )
     planned = [(root / name, _output_path(root / name, out / name, form)) for name in names]
     inputs = {path.resolve() for path, _ in planned}
     clash = next((target for _, target in planned if target.resolve() in inputs), None)
     if clash:
-        raise ConfigError(f"out={out}: {clash} is one of the inputs and would be overwritten; give another folder")
+        raise ConfigError(
+            f"out={out}: {clash} is one of the inputs and would be overwritten; give another folder"
+        )
     return _distinct(planned)
 
 
@@ -61,7 +66,11 @@ def _output_path(source: Path, target: Path, form: str) -> Path:
         header = probe(source)
     except UnreadableImage:
         return target  # named when it is its turn
-    if suffix not in _KEPT or (header.has_alpha and suffix in _OPAQUE) or (header.depth > 8 and suffix != ".png"):
+    if (
+        suffix not in _KEPT
+        or (header.has_alpha and suffix in _OPAQUE)
+        or (header.depth > 8 and suffix != ".png")
+    ):
         suffix = ".png"
     return target if suffix == target.suffix.lower() else target.with_suffix(suffix)
 
@@ -78,7 +87,9 @@ def _distinct(planned: list[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
     return distinct
 
 
-def translate(predictor: Predictor, source: Path, out: Path, *, form: str, overwrite: bool) -> TranslateSummary:
+def translate(
+    predictor: Predictor, source: Path, out: Path, *, form: str, overwrite: bool
+) -> TranslateSummary:
     """Translate everything at `source` into `out`. A bad file costs only itself; existing outputs are kept
     unless `overwrite`. Raises DataError if no file at all could be used."""
     summary = TranslateSummary()

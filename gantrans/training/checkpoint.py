@@ -1,7 +1,7 @@
 """Checkpoints that survive anything: written beside, forced to disk, renamed, then vouched for by a marker.
 
-`step-000500.pt` counts only if `step-000500.json` (written last) gives its sha256. The newest valid one is found
-by looking, without a pointer that could be stale.
+`step-000500.pt` counts only if `step-000500.json` (written last) gives its sha256. The newest valid one is
+found by looking, without a pointer that could be stale.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def listed(folder: Path) -> list[Saved]:
 
 
 def load_newest(folder: Path) -> tuple[Saved, dict[str, Any]]:
-    """The newest checkpoint whose contents match its marker. Raises CheckpointError naming what was refused."""
+    """The newest checkpoint whose contents match its marker. Raises CheckpointError naming what was
+    refused."""
     refused = []
     for saved in reversed(listed(folder)):
         data = saved.path.read_bytes()
@@ -75,12 +76,15 @@ def load_newest(folder: Path) -> tuple[Saved, dict[str, Any]]:
 
 
 def tidy(folder: Path, *, keep_last: int, best_step: int | None) -> None:
-    """Remove checkpoints beyond the newest `keep_last` and the best one, and what a killed save left behind."""
+    """Remove checkpoints beyond the newest `keep_last` and the best one, and what a killed save left
+    behind."""
     saved = listed(folder)
     kept = {s.step for s in saved[-keep_last:]} | ({best_step} if best_step is not None else set())
     for old in saved:
         if old.step not in kept:
-            old.path.with_suffix(".json").unlink(missing_ok=True)  # the marker first: no marker, no checkpoint
+            old.path.with_suffix(".json").unlink(
+                missing_ok=True
+            )  # the marker first: no marker, no checkpoint
             old.path.unlink(missing_ok=True)
     vouched = {s.path for s in listed(folder)}
     for path in folder.glob("step-*.pt"):

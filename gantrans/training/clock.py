@@ -1,4 +1,5 @@
-"""When things are due. There is one clock, the step; a wall-clock budget becomes steps from measured speed."""
+"""When things are due. There is one clock, the step; a wall-clock budget becomes steps from measured
+speed."""
 
 from __future__ import annotations
 
@@ -8,7 +9,9 @@ from dataclasses import dataclass
 from gantrans.durations import Duration
 from gantrans.training.state import State
 
-FREEZE_AT = 0.5  # share of a time budget after which its number of steps is final, as the schedule relies on it
+FREEZE_AT = (
+    0.5  # share of a time budget after which its number of steps is final, as the schedule relies on it
+)
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,9 @@ class Intervals:
 class Clock:
     """Counts wall-clock time into the state and keeps `state.total` for a budget in seconds.
 
-    The plan is measured anew at each log until half the budget is spent, then frozen; it is part of the state,
-    so the learning rate stays a pure function of (step, total), and a resumed run follows the same plan.
+    The plan is measured anew at each log until half the budget is spent, then frozen; it is part of the
+    state, so the learning rate stays a pure function of (step, total), and a resumed run follows the same
+    plan.
     """
 
     def __init__(self, state: State, budget: Duration, *, images: int, batch_size: int) -> None:
@@ -56,7 +60,9 @@ class Clock:
     @property
     def _frozen(self) -> bool:
         total = self.state.total
-        return total is not None and self.state.seconds > FREEZE_AT * self.budget.amount and self.state.step > 0
+        return (
+            total is not None and self.state.seconds > FREEZE_AT * self.budget.amount and self.state.step > 0
+        )
 
     @property
     def finished(self) -> bool:

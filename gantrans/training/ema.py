@@ -14,7 +14,8 @@ def ema_copy(network: nn.Module) -> nn.Module:
 
 
 def ema_decay(decay: float, step: int) -> float:
-    """The decay at `step`: short memory at first, so that early averages do not hold on to the initial weights."""
+    """The decay at `step`: short memory at first, so that early averages do not hold on to the initial
+    weights."""
     return min(decay, (1 + step) / (10 + step))
 
 

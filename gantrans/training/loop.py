@@ -114,15 +114,16 @@ def _next(stream: Iterator[RawBatch], clock: Clock) -> RawBatch:
     return batch
 
 
-def _bar(job: Job) -> "tqdm[None]":
+def _bar(job: Job) -> tqdm[None]:
     return tqdm(total=job.state.total, initial=job.state.step, desc="training", unit="step", disable=None)
 
 
-def _show(bar: "tqdm[None]", job: Job, report: Reporting) -> None:
+def _show(bar: tqdm[None], job: Job, report: Reporting) -> None:
     if bar.total != job.state.total:
         bar.total = job.state.total
     bar.update(job.state.step - bar.n)
     if report.validated and not bar.disable:
         bar.set_postfix_str(
-            f"val PSNR {report.validated['psnr']:.2f} dB ({report.validated['psnr_gain']:+.2f})", refresh=False
+            f"val PSNR {report.validated['psnr']:.2f} dB ({report.validated['psnr_gain']:+.2f})",
+            refresh=False,
         )

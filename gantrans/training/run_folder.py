@@ -1,4 +1,5 @@
-"""A run folder belongs to one process at a time: made exclusively, locked while in use, its status always true."""
+"""A run folder belongs to one process at a time: made exclusively, locked while in use, its status always
+true."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gantrans.errors import BusyError, CheckpointError, StorageError
-from gantrans.imaging.write import write_text_atomic
+from gantrans.imaging.write import TEMPORARY, write_text_atomic
 
 try:
     import fcntl
@@ -50,7 +51,8 @@ class RunFolder:
             return {}
 
     def discard_if_unused(self) -> None:
-        """Remove the folder again if nothing was written to it, so that the same command can be given anew."""
+        """Remove the folder again if nothing was written to it, so that the same command can be given
+        anew."""
         if all(p.name == ".lock" for p in self.path.iterdir()):
             (self.path / ".lock").unlink(missing_ok=True)
             self.path.rmdir()
@@ -77,7 +79,9 @@ def create_run(path: Path | None, name: str) -> RunFolder:
                 continue
             _refuse_used(candidate)
         except OSError as error:
-            raise StorageError(f"run.dir={candidate} cannot be made: {error.strerror}; choose another") from error
+            raise StorageError(
+                f"run.dir={candidate} cannot be made: {error.strerror}; choose another"
+            ) from error
         return RunFolder(candidate)
     raise BusyError(f"{stem}: a thousand runs started in this second; give run.dir=DIR")
 
@@ -85,7 +89,9 @@ def create_run(path: Path | None, name: str) -> RunFolder:
 def open_run(path: Path) -> RunFolder:
     """An existing run folder. Raises CheckpointError if it is none, BusyError if another process is in it."""
     if not (path / "config.yaml").is_file():
-        raise CheckpointError(f"{path}: not a run folder (no config.yaml); give the folder that train printed")
+        raise CheckpointError(
+            f"{path}: not a run folder (no config.yaml); give the folder that train printed"
+        )
     return RunFolder(path)
 
 
@@ -95,7 +101,8 @@ def _refuse_used(path: Path) -> None:
         raise BusyError(f"run.dir={path} is a file; choose another")
     if (path / "config.yaml").exists():
         raise BusyError(
-            f"run.dir={path} already holds a run; go on with `gantrans resume {path}` or choose another folder"
+            f"run.dir={path} already holds a run; go on with `gantrans resume {path}` "
+            "or choose another folder"
         )
     if any(path.iterdir()):
         raise BusyError(f"run.dir={path} is not empty and not a run of gantrans; choose another folder")
@@ -107,10 +114,14 @@ def _lock(path: Path) -> int | None:
     try:
         handle = os.open(path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise StorageError(f"{path}: cannot be written to: {error.strerror}; choose another run.dir") from error
+        raise StorageError(
+            f"{path}: cannot be written to: {error.strerror}; choose another run.dir"
+        ) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(handle)
-        raise BusyError(f"{path}: another process is using this run folder; wait for it or stop it") from error
+        raise BusyError(
+            f"{path}: another process is using this run folder; wait for it or stop it"
+        ) from error
     return handle

@@ -1,4 +1,5 @@
-"""Learning-rate factors as pure functions of the step. Nothing is stored, so nothing can be lost on resume."""
+"""Learning-rate factors as pure functions of the step. Nothing is stored, so nothing can be lost on
+resume."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ KINDS = ("constant", "linear", "cosine")
 def factor(kind: str, step: int, total: int, *, flat: float = 0.5, warmup: int = 0) -> float:
     """What the base learning rate is multiplied by at `step` (0 is the first), in (0, 1].
 
-    constant: 1. linear: 1 for the first `flat` share of `total`, then a line that would reach 0 one step after
-    the last, so that no step is trained at rate 0 (the schedule of pix2pix and CycleGAN). cosine: 1 for the
-    `flat` share, then half a cosine. `warmup` steps rise linearly first.
+    constant: 1. linear: 1 for the first `flat` share of `total`, then a line that would reach 0 one step
+    after the last, so that no step is trained at rate 0 (the schedule of pix2pix and CycleGAN). cosine: 1 for
+    the `flat` share, then half a cosine. `warmup` steps rise linearly first.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown learning-rate schedule {kind!r}; accepted: {', '.join(KINDS)}")

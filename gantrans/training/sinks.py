@@ -18,7 +18,8 @@ _GROUPS = {"G_": "loss_generator", "D_": "loss_discriminator"}
 
 
 class Sinks:
-    """metrics.jsonl (what a resumed run repeats bit for bit), TensorBoard (that and the timings), samples/."""
+    """metrics.jsonl (what a resumed run repeats bit for bit), TensorBoard (that and the timings),
+    samples/."""
 
     def __init__(self, run: RunFolder, *, first_step: int) -> None:
         self.run = run

@@ -1,4 +1,5 @@
-"""All that changes while a run goes on, as one object with one state dict: what is not here cannot be resumed."""
+"""All that changes while a run goes on, as one object with one state dict: what is not here cannot be
+resumed."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from gantrans.errors import CheckpointError
 
 @dataclass
 class Meter:
-    """Running sums of the step's metrics since they were last logged; on the device, so adding never waits."""
+    """Running sums of the step's metrics since they were last logged; on the device, so adding never
+    waits."""
 
     sums: dict[str, Tensor] = field(default_factory=dict)
     steps: int = 0

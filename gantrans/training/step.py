@@ -18,7 +18,15 @@ from gantrans.types import Batch
 
 
 def train_step(
-    state: State, batch: Batch, method: Method, core: Core, guard: NanGuard, *, seed: int, rate: float, ema: float
+    state: State,
+    batch: Batch,
+    method: Method,
+    core: Core,
+    guard: NanGuard,
+    *,
+    seed: int,
+    rate: float,
+    ema: float,
 ) -> None:
     """Advance `state` by one step. `rate` is the learning-rate factor of this step, `ema` the decay."""
     seed_torch("step", seed, state.step)

@@ -18,7 +18,8 @@ COLUMNS = ["source", "output", "target", "error"]
 
 @dataclass(frozen=True)
 class Validation:
-    """Which images are measured (`images` of val, evenly spread) and which are drawn (`probes` of each split)."""
+    """Which images are measured (`images` of val, evenly spread) and which are drawn (`probes` of each
+    split)."""
 
     train: PairDataset
     val: PairDataset

@@ -1,0 +1,82 @@
+"""What many tests share: a folder of small clean pictures, the tiniest sensible run, and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gantrans.cli.main import main
+
+torch.set_num_threads(1)  # tests run beside each other, and one thread gives the same bits on every machine
+
+# The smallest run that still has every part: dropout, batch norm, degradation on the fly, validation, checkpoints.
+TINY = [
+    "experiment=restore",
+    "generator=unet_128",
+    "generator.width=2",
+    "generator.depth=6",
+    "generator.residual=true",
+    "discriminator.width=2",
+    "discriminator.layers=1",
+    "discriminator.norm=batch",
+    "augment.crop=32",
+    "train.batch_size=2",
+    "train.total=6step",
+    "train.save_every=2step",
+    "val.every=3step",
+    "val.images=1",
+    "val.probes=1",
+    "log.every=2step",
+    "data.workers=0",
+    "core.threads=1",
+    "core.device=cpu",
+]
+
+
+class Answer(NamedTuple):
+    """What a command left on the terminal."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Answer]
+
+
+def draw_picture(seed: int, height: int = 40, width: int = 44) -> np.ndarray:
+    """A smooth picture with edges, (H, W, 3) uint8."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 256, (5, 5, 3), dtype=np.uint8))
+    picture = np.array(small.resize((width, height), Image.Resampling.BICUBIC))
+    picture[height // 3 : height // 2, width // 4 :] = rng.integers(0, 256, 3)
+    return picture
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Five clean pictures of unequal sizes."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(5):
+        Image.fromarray(draw_picture(i, 40 + i, 44 + 3 * i)).save(folder / f"photo-{i}.png")
+    return folder
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Run `gantrans ...` in this process."""
+
+    def call(*args: str | Path) -> Answer:
+        capsys.readouterr()
+        code = main([str(arg) for arg in args])
+        captured = capsys.readouterr()
+        return Answer(code, captured.out, captured.err)
+
+    return call

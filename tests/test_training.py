@@ -1,0 +1,277 @@
+"""A run, its folder and its continuation: bit-exact resume, signals, divergence, one process a folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from gantrans.cli.main import main
+from gantrans.errors import CheckpointError
+from gantrans.methods.pix2pix import Pix2Pix
+from gantrans.training import checkpoint
+from tests.conftest import TINY, Cli
+
+
+def start(photos: Path, run: Path, *more: str) -> list[str]:
+    return ["train", *TINY, f"data.root={photos}", f"run.dir={run}", *more]
+
+
+def newest(run: Path) -> dict:
+    return checkpoint.load_newest(run / "checkpoints")[1]
+
+
+def assert_same(a: object, b: object, where: str = "") -> None:
+    """Equal bit for bit, through dicts and lists."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        assert a.keys() == b.keys(), where
+        for key in a:
+            if key != "seconds":  # wall-clock time is the one thing that cannot repeat
+                assert_same(a[key], b[key], f"{where}/{key}")
+    elif isinstance(a, list | tuple):
+        assert len(a) == len(b), where  # type: ignore[arg-type]
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):  # type: ignore[call-overload]
+            assert_same(x, y, f"{where}/{i}")
+    elif isinstance(a, torch.Tensor):
+        assert torch.equal(a, b), where  # type: ignore[arg-type]
+    else:
+        assert a == b, where
+
+
+def test_the_comparison_finds_one_changed_bit() -> None:
+    value = torch.tensor([1.0, 2.0])
+    with pytest.raises(AssertionError, match="/x/0"):
+        assert_same({"x": [value]}, {"x": [torch.nextafter(value, value + 1)]})
+
+
+def test_a_run_leaves_what_the_contract_says(photos: Path, tmp_path: Path, cli: Cli) -> None:
+    run = tmp_path / "run"
+    answer = cli(*start(photos, run))
+    assert answer.code == 0, answer.err
+    names = {p.name for p in run.iterdir()} - {".lock"}
+    assert names == {
+        "config.yaml", "overrides.txt", "env.json", "metrics.jsonl", "tensorboard", "samples",
+        "checkpoints", "bundle", "status.json",
+    }  # fmt: skip
+    status = json.loads((run / "status.json").read_text())
+    assert (status["state"], status["step"]) == ("finished", 6)
+    assert status["images_per_second"] > 0
+    assert status["peak_memory_mib"] > 0
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [(m["step"], m["split"]) for m in lines] == [
+        (0, "val"), (2, "train"), (3, "val"), (4, "train"), (6, "train"), (6, "val")
+    ]  # fmt: skip
+    assert {"G_L1", "G_GAN", "D_real", "D_fake", "lr_generator"} <= lines[1].keys()
+    assert {"psnr", "ssim", "psnr_input", "ssim_input"} <= lines[0].keys()
+    assert {p.name for p in (run / "samples").iterdir()} == {f"step-00000{i}.png" for i in (0, 3, 6)}
+    assert list((run / "tensorboard").iterdir())
+    for said in (str(run / "samples" / "step-000006.png"), "tensorboard --logdir", "PSNR"):
+        assert said in answer.out
+
+
+@pytest.mark.parametrize("stop", [1, 3, 5])
+def test_resume_is_bit_exact(photos: Path, tmp_path: Path, cli: Cli, stop: int) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert cli(*start(photos, whole)).code == 0
+    assert cli(*start(photos, parts, f"train.stop_at={stop}step")).code == 0
+    assert json.loads((parts / "status.json").read_text())["state"] == "preempted"
+    answer = cli("resume", parts, "train.stop_at=null", "data.workers=1")
+    assert answer.code == 0, answer.err
+    assert f"step {stop}" in answer.out
+    assert_same(newest(whole), newest(parts))
+    extra = [m for m in _lines(parts) if m not in _lines(whole)]  # leaving validates and logs where it left
+    assert {m["step"] for m in extra} <= {stop, stop + 1, 4}
+    kept = {(m["step"], m["split"]): m for m in _lines(parts)}
+    for line in _lines(whole):
+        if line["split"] == "val":
+            assert kept[line["step"], "val"] == line
+
+
+def _lines(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def in_a_child(args: list[str]) -> int:
+    """Start `gantrans args` in a forked process; returns its pid."""
+    pid = os.fork()
+    if pid == 0:
+        with open(os.devnull, "w") as nowhere:
+            sys.stdout = sys.stderr = nowhere
+            os._exit(main(args))
+    return pid
+
+
+def wait_for(path: Path, pid: int) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} did not appear"
+        assert os.waitpid(pid, os.WNOHANG) == (0, 0), "the run ended early"
+        time.sleep(0.005)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_leaves(photos: Path, tmp_path: Path, cli: Cli, number: int) -> None:
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    assert cli(*start(photos, whole, "train.total=40step")).code == 0
+    pid = in_a_child(start(photos, run, "train.total=40step"))
+    wait_for(run / "checkpoints" / "step-000002.json", pid)
+    os.kill(pid, number)
+    _, ended = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(ended) == 128 + number
+    status = json.loads((run / "status.json").read_text())
+    assert status["state"] == "preempted"
+    assert newest(run)["step"] == status["step"]
+    assert cli("resume", run).code == 0
+    assert_same(newest(whole), newest(run))
+    assert (whole / "metrics.jsonl").read_bytes() == (run / "metrics.jsonl").read_bytes()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_ten_kills_leave_a_valid_checkpoint_and_lose_nothing(photos: Path, tmp_path: Path, cli: Cli) -> None:
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    long = ("train.total=60step", "train.save_every=1step", "val.every=20step")
+    assert cli(*start(photos, whole, *long)).code == 0
+    moments, steps = random.Random(0), []
+    pid = in_a_child(start(photos, run, *long))
+    for _ in range(10):
+        wait_for(run / "checkpoints" / "step-000001.json" if not steps else run / "config.yaml", pid)
+        time.sleep(moments.uniform(0, 0.25))
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        steps.append(newest(run)["step"])
+        pid = in_a_child(["resume", str(run)])
+    os.waitpid(pid, 0)
+    assert steps == sorted(steps)
+    assert json.loads((run / "status.json").read_text())["state"] == "finished"
+    assert_same(newest(whole), newest(run))
+    assert (whole / "metrics.jsonl").read_bytes() == (run / "metrics.jsonl").read_bytes()
+    assert not list(run.rglob(".gantrans-*"))
+
+
+def test_a_damaged_newest_checkpoint_is_passed_over(photos: Path, tmp_path: Path, cli: Cli) -> None:
+    run = tmp_path / "run"
+    assert cli(*start(photos, run)).code == 0
+    path = run / "checkpoints" / "step-000006.pt"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert newest(run)["step"] < 6
+    assert cli("resume", run).code == 0
+    assert newest(run)["step"] == 6
+    for pt in (run / "checkpoints").glob("*.pt"):
+        pt.write_bytes(b"no")
+    with pytest.raises(CheckpointError, match="damaged: step-000006.pt"):
+        checkpoint.load_newest(run / "checkpoints")
+    assert cli("resume", run).code == 4
+
+
+def test_a_checkpoint_with_code_in_it_is_refused(tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+
+    class Hostile:
+        def __reduce__(self) -> tuple:
+            return Path.touch, (canary,)
+
+    checkpoint.save(tmp_path, {"step": Hostile()}, 1, {})
+    with pytest.raises(CheckpointError, match=r"step-000001\.pt"):
+        checkpoint.load_newest(tmp_path)
+    assert not canary.exists()
+
+
+def test_retention_keeps_the_newest_and_the_best(tmp_path: Path) -> None:
+    for step in range(1, 7):
+        checkpoint.save(tmp_path, {"step": step}, step, {})
+    (tmp_path / "step-000099.pt").write_bytes(b"a save that was killed before its marker")
+    checkpoint.tidy(tmp_path, keep_last=2, best_step=3)
+    assert [s.step for s in checkpoint.listed(tmp_path)] == [3, 5, 6]
+    assert len(list(tmp_path.iterdir())) == 6
+
+
+def test_nan_names_the_images_and_keeps_the_last_good_checkpoint(
+    photos: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, seen = Pix2Pix._generator_loss, []
+
+    def poisoned(self, networks, batch, output):  # noqa: ANN001, ANN202
+        seen.append(batch.keys)
+        loss, metrics = honest(self, networks, batch, output)
+        return (loss * float("nan") if len(seen) == 4 else loss), metrics
+
+    monkeypatch.setattr(Pix2Pix, "_generator_loss", poisoned)
+    run = tmp_path / "run"
+    answer = cli(*start(photos, run))
+    assert answer.code == 7
+    assert "step 4" in answer.err
+    assert all(key in answer.err for key in seen[3])
+    assert json.loads((run / "status.json").read_text())["state"] == "diverged"
+    saved = newest(run)
+    assert saved["step"] < 4
+    assert all(torch.isfinite(v).all() for v in saved["networks"]["generator"].values())
+
+
+def test_a_folder_holds_one_run_and_one_process(photos: Path, tmp_path: Path, cli: Cli) -> None:
+    from gantrans.training.run_folder import open_run
+
+    run = tmp_path / "run"
+    assert cli(*start(photos, run)).code == 0
+    again = cli(*start(photos, run))
+    assert again.code == 6
+    assert f"gantrans resume {run}" in again.err
+    holder = open_run(run)
+    assert cli("resume", run).code == 6
+    holder.close()
+    assert cli("resume", run).code == 0
+
+
+def test_resume_refuses_what_alters_the_state_and_follows_the_rest(
+    photos: Path, tmp_path: Path, cli: Cli
+) -> None:
+    run = tmp_path / "run"
+    assert cli(*start(photos, run)).code == 0
+    for change in ("generator.width=3", "discriminator.layers=2", "train.betas=[0.9,0.999]"):
+        answer = cli("resume", run, change)
+        assert answer.code == 2
+        assert change in answer.err
+    assert "did you mean total?" in cli("resume", run, "train.totl=3").err
+    assert cli("resume", run, "train.total=8step").code == 0
+    assert newest(run)["step"] == 8
+
+
+def test_a_time_budget_ends_on_time(photos: Path, tmp_path: Path, cli: Cli) -> None:
+    run = tmp_path / "run"
+    before = time.monotonic()
+    assert cli(*start(photos, run, "train.total=3s", "val.every=10000step")).code == 0
+    assert 2 < time.monotonic() - before < 9
+    status = json.loads((run / "status.json").read_text())
+    assert status["state"] == "finished"
+    assert status["step"] == status["total_steps"] > 3
+
+
+def test_a_full_disk_ends_with_5_and_keeps_what_was_saved(
+    photos: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = os.fsync, []
+
+    def full(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) > 25:
+            raise OSError(28, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr("gantrans.imaging.write.os.fsync", full)
+    run = tmp_path / "run"
+    answer = cli(*start(photos, run, "train.total=60step"))
+    assert answer.code == 5, answer.err
+    assert "space" in answer.err
+    monkeypatch.undo()
+    assert newest(run)["step"] > 0
+    assert not list(run.rglob(".gantrans-*"))
+    assert cli("resume", run).code == 0
