@@ -128,6 +128,24 @@ def test_parameter_and_key_counts_of_the_reference() -> None:
         assert count(PixelGAN()) == (9_024, 9)
 
 
+def test_convolutions_have_a_bias_where_the_reference_has_one() -> None:
+    """Before instance norm everywhere; before batch norm or none, only where the architecture says so."""
+
+    def biased(made: nn.Module) -> set[str]:
+        convolutions = (nn.Conv2d, nn.ConvTranspose2d)
+        return {n for n, m in made.named_modules() if isinstance(m, convolutions) and m.bias is not None}
+
+    with torch.device("meta"):
+        for norm in ("batch", "none"):
+            assert biased(UNet(norm=norm)) == biased(ResNetGenerator(norm=norm)) == {"head"}
+            assert biased(PatchGAN(norm=norm)) == {"stem.conv", "head"}
+            assert biased(PixelGAN(norm=norm)) == {"stem.conv"}
+        assert len(biased(UNet(norm="instance"))) == 16
+        assert len(biased(ResNetGenerator(norm="instance"))) == 24
+        assert len(biased(PatchGAN(norm="instance"))) == 5
+        assert len(biased(PixelGAN(norm="instance"))) == 3
+
+
 @pytest.mark.parametrize("name", GENERATORS)
 def test_residual_networks_start_at_the_identity_and_leave_it(name: str) -> None:
     made = GENERATORS[name](residual=True)
