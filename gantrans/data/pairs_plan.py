@@ -1,0 +1,183 @@
+"""What is to be done: which files, under which names, into a folder that holds this very job or nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from gantrans.data.pairs_journal import State
+from gantrans.data.pairs_worker import Result, Task
+from gantrans.data.splits import normalised, split_of
+from gantrans.degrade.recipe import Recipe
+from gantrans.errors import ConfigError, DataError
+from gantrans.imaging.listing import IMAGE_SUFFIXES, is_image_name, list_files
+from gantrans.imaging.write import write_text_atomic
+
+IDENTITY = "pairs.json"
+RECIPE = "recipe.yaml"
+
+
+@dataclass(frozen=True)
+class Share:
+    """Every `count`th file of the listing, from number `index` on."""
+
+    index: int
+    count: int
+
+    @property
+    def label(self) -> str:
+        return f"{self.index}-of-{self.count}"
+
+    def of(self, listing: list[str]) -> list[str]:
+        return listing[self.index :: self.count]
+
+
+def check(
+    source: Path, out: Path, recipe: Recipe, size: int | None, shard: str | None, workers: int
+) -> Share:
+    """The share that `shard` names. Raises ConfigError for keys that do not fit, with what is accepted."""
+    here, there = source.resolve(), out.resolve()
+    if here == there or here in there.parents or there in here.parents:
+        raise ConfigError(f"out={out}: lies within source={source} or around it; give a folder beside it")
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"out={out}: is a file; give a folder")
+    if not isinstance(workers, int) or workers < 1:
+        raise ConfigError(f"workers={workers}: accepted is a whole number from 1")
+    if size is not None and (not isinstance(size, int) or size < 1 or size % recipe.scale):
+        raise ConfigError(
+            f"size={size}: accepted is a whole number from 1, a multiple of the recipe's scale {recipe.scale}"
+        )
+    _refuse_foreign(out)
+    found = re.fullmatch(r"(\d+)/(\d+)", "0/1" if shard is None else str(shard))
+    index, count = (int(found[1]), int(found[2])) if found else (1, 0)
+    if not count or index > count:
+        raise ConfigError(f"shard={shard}: accepted is I/N, as 1/3, 2/3 and 3/3 on three machines")
+    return Share(index % count, count)
+
+
+def listing(source: Path) -> list[str]:
+    """Every file of the source. Raises DataError where there is not one image name among them."""
+    names = list_files(source)
+    if not any(is_image_name(name) for name in names):
+        accepted = ", ".join(sorted(IMAGE_SUFFIXES))
+        raise DataError(f"source={source}: {len(names)} files, no image among them; accepted are {accepted}")
+    return names
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What all pairs of one folder have in common."""
+
+    format: int
+    recipe: str
+    recipe_hash: str
+    seed: int
+    size: int | None
+    splits: dict[str, float]
+
+    @staticmethod
+    def of(recipe: Recipe, seed: int, size: int | None, splits: Mapping[str, float]) -> Identity:
+        return Identity(1, recipe.name, recipe.hash, seed, size, normalised(splits))
+
+    def claim(self, out: Path, recipe_text: str) -> None:
+        """Make `out` the folder of this job, or see that it is. Raises ConfigError saying what differs."""
+        path = out / IDENTITY
+        if not path.exists():
+            write_text_atomic(path, json.dumps(asdict(self), indent=2) + "\n")
+        if not (out / RECIPE).exists():
+            write_text_atomic(out / RECIPE, recipe_text)
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ConfigError(f"{path}: is damaged ({error}); give another out=") from error
+        wanted = asdict(self)
+        differing = [
+            f"{key} is {found.get(key)}, asked for is {value}"
+            for key, value in wanted.items()
+            if key != "recipe" and found.get(key) != value  # the name may change, what it does may not
+        ]
+        if differing:
+            raise ConfigError(
+                f"out={out}: holds pairs of another job: {'; '.join(differing)}; "
+                "give another out=, or the keys these pairs were made with"
+            )
+
+
+def _refuse_foreign(out: Path) -> None:
+    """Raise ConfigError if `out` holds anything before it ever held pairs."""
+    if not out.exists() or (out / IDENTITY).exists():
+        return
+    foreign = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
+    if foreign:
+        raise ConfigError(
+            f"out={out}: is not empty ({', '.join(foreign[:3])}) and was not made by gantrans pairs; "
+            "give a new or empty folder"
+        )
+
+
+def tasks(listing: list[str], share: Share, known: State, identity: Identity) -> list[Task]:
+    """A task for each image of the share. Raises DataError naming pairs whose originals are gone."""
+    gone = sorted(known.used.keys() - set(listing))
+    if gone:
+        raise DataError(
+            f"{len(gone)} originals of existing pairs are gone: {', '.join(gone[:5])}"
+            f"{', ...' if len(gone) > 5 else ''}; put them back, or delete their pairs and their lines in "
+            "manifest.jsonl, or give another out="
+        )
+    names = output_names([name for name in listing if is_image_name(name)], known.used)
+    return [
+        Task(
+            key,
+            names[key],
+            split_of(key, identity.splits, identity.seed),
+            known.used.get(key),
+            known.rejected.get(key),
+        )
+        for key in share.of(listing)
+        if key in names
+    ]
+
+
+def not_images(listing: list[str], share: Share) -> list[Result]:
+    """The files of the share that are rejected for their names alone."""
+    return [
+        Result("rejected", {"key": key, "reason": _suffix_reason(key), "original_sha256": None})
+        for key in share.of(listing)
+        if not is_image_name(key)
+    ]
+
+
+def _suffix_reason(key: str) -> str:
+    suffix = PurePosixPath(key).suffix
+    return (
+        f"its suffix {suffix} is not an image's"
+        if suffix
+        else "has no suffix, so it is not taken for an image"
+    )
+
+
+def output_names(images: Iterable[str], used: Mapping[str, dict[str, Any]]) -> dict[str, str]:
+    """Key -> NAME.png, never two alike, on disks that do not tell A from a either.
+
+    NAME is the stem; where that is taken, as for a.png beside a.jpg, the later in order keeps its whole name,
+    a.png.png. Pairs that exist keep the names they have.
+    """
+    images = list(images)
+    names = {key: entry["target"].split("/", 2)[2] for key, entry in used.items()}
+    folders = {str(p).casefold() for key in images for p in PurePosixPath(key).parents}
+    taken = {name.casefold() for name in names.values()} | folders
+    for key in images:
+        if key in names:
+            continue
+        name = str(PurePosixPath(key).with_suffix(".png"))
+        if name.casefold() in taken:
+            name = key + ".png"
+        while name.casefold() in taken:
+            name += ".png"
+        names[key] = name
+        taken.add(name.casefold())
+    return names

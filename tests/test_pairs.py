@@ -1,0 +1,636 @@
+"""pairs: the same job gives the same bytes, whoever does it, in whatever order, however often killed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gantrans.data import pairs_merge, pairs_plan, pairs_worker
+from gantrans.data.pairs import PairsJob, make_pairs
+from gantrans.data.pairs_journal import WORK, locked, try_lock
+from gantrans.data.splits import SPLITS, normalised, split_of
+from gantrans.degrade.recipe import parse_recipe
+from gantrans.errors import BusyError, ConfigError, DataError, Interrupted, StorageError
+from gantrans.imaging import ranges, sheet
+from gantrans.imaging.read import read
+from gantrans.imaging.write import TEMPORARY, write
+
+SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
+STEPS = [{"gaussian_blur": {"sigma_px": [0.5, 1.5]}}, {"gaussian_noise": {}}, {"jpeg": {}}]
+# Degradations that misbehave where the first pixel is pure blue; in a module, so that workers find them.
+MODULE = """
+import os, signal, time
+class Step:
+    scale = 1
+    def sample(self, rng): return {"chance": float(rng.random())}
+    def forward(self, x01, params):
+        if tuple(x01[0, 0]) == (0.0, 0.0, 1.0) and not os.environ.get("TAME"): self.act()
+        return x01 * x01.dtype.type(params["chance"])
+    def act(self): pass
+class Slow(Step):
+    def forward(self, x01, params): time.sleep(0.04); return super().forward(x01, params)
+class Dies(Step):
+    def act(self): time.sleep(0.3); os._exit(9)
+class Interrupts(Step):
+    def act(self): os.kill(os.getpid(), signal.SIGINT)
+class Terminates(Step):
+    def act(self): os.kill(os.getpid(), signal.SIGTERM)
+class Fails(Step):
+    def act(self): raise RuntimeError("planted")
+"""
+
+
+def picture(
+    seed: int, height: int = 24, width: int = 32, channels: int = 3, dtype: type = np.uint8
+) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    coarse = rng.random((height // 8 + 1, width // 8 + 1, channels))
+    return ranges.from_x01(np.kron(coarse, np.ones((8, 8, 1)))[:height, :width], dtype)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Seventeen images in nested folders, two that cannot be used, and one that is no image."""
+    root = tmp_path / "photos"
+    for number in range(15):
+        folder = root / ("", "holiday", "holiday/sea")[number % 3]
+        folder.mkdir(parents=True, exist_ok=True)
+        write(folder / f"p{number:02d}.{('png', 'jpg')[number % 2]}", picture(number))
+    write(root / "deep.png", picture(20, dtype=np.uint16))
+    write(root / "grey.png", picture(21, channels=1))
+    (root / "broken.jpg").write_bytes((root / "holiday/p01.jpg").read_bytes()[:200])
+    (root / "empty.png").touch()
+    (root / "notes.txt").write_text("not an image")
+    (root / ".hidden.png").touch()
+    return root
+
+
+@pytest.fixture
+def extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, type]:
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    (folder / "planted.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "planted", raising=False)
+    import planted  # type: ignore[import-not-found]
+
+    return {f"planted.{name}": value for name, value in vars(planted).items() if isinstance(value, type)}
+
+
+def job(
+    source: Path, out: Path, *, steps: list[Any] | None = None, extra: Any = None, **changes: Any
+) -> PairsJob:
+    recipe = parse_recipe({"name": "test", "steps": steps or STEPS}, extra)
+    made = PairsJob(source, out, recipe, "name: test\n", 7, 1, None, None, SHARES)
+    return replace(made, **changes)
+
+
+def tree(out: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()}
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def by_key(out: Path) -> dict[str, dict[str, Any]]:
+    return {entry["key"]: entry for entry in lines(out / "manifest.jsonl")}
+
+
+# --- splits -------------------------------------------------------------------------------------------------
+
+
+def test_splits_follow_the_name_alone_and_the_shares() -> None:
+    keys = [f"{i}.png" for i in range(3000)]
+    split = {key: split_of(key, SHARES, 1) for key in keys}
+    for name in SPLITS:
+        assert abs(sum(s == name for s in split.values()) / 3000 - SHARES[name]) < 0.03
+    assert split == {key: split_of(key, {"val": 2, "test": 2, "train": 6}, 1) for key in reversed(keys)}
+    assert split != {key: split_of(key, SHARES, 2) for key in keys}
+    more_test = {key: split_of(key, {"train": 0.5, "val": 0.2, "test": 0.3}, 1) for key in keys}
+    assert all(more_test[key] == "test" for key in keys if split[key] == "test")
+    assert {split_of(key, {"train": 1}, 0) for key in keys} == {"train"}
+    assert {split_of(key, {"val": 1, "test": 1}, 0) for key in keys} == {"val", "test"}
+
+
+@pytest.mark.parametrize(
+    "ratios", [{}, {"train": 0}, {"train": -1, "val": 2}, {"dev": 1}, {"train": float("nan")}]
+)
+def test_bad_shares_are_refused(ratios: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="accepted are shares"):
+        normalised(ratios)
+
+
+# --- what is written ----------------------------------------------------------------------------------------
+
+
+def test_pairs_never_import_torch() -> None:
+    code = "import sys; from gantrans.data import pairs; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_folder_accounts_for_every_file(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    summary = make_pairs(job(source, out))
+    manifest, rejected = lines(out / "manifest.jsonl"), lines(out / "rejected.jsonl")
+    assert (summary.found, summary.used, summary.rejected, summary.made, summary.kept) == (20, 17, 3, 17, 0)
+    assert sum(summary.per_split.values()) == 17 and all(summary.per_split.values())
+    assert [e["key"] for e in manifest] == sorted(e["key"] for e in manifest)
+    reasons = {e["key"]: e["reason"] for e in rejected}
+    assert set(reasons) == {"broken.jpg", "empty.png", "notes.txt"}
+    assert (
+        "truncated" in reasons["broken.jpg"]
+        and "empty" in reasons["empty.png"]
+        and ".txt" in reasons["notes.txt"]
+    )
+    expected = {"manifest.jsonl", "rejected.jsonl", "recipe.yaml", "contact.png", "pairs.json"}
+    recipe = job(source, out).recipe
+    for entry in manifest:
+        stem = str(Path(entry["key"]).with_suffix(""))
+        assert entry["split"] == split_of(entry["key"], SHARES, 7)
+        for role in ("source", "target"):
+            assert entry[role] == f"{entry['split']}/{role}/{stem}.png"
+            data = (out / entry[role]).read_bytes()
+            assert hashlib.sha256(data).hexdigest() == entry[f"{role}_sha256"]
+            pixels = read(out / entry[role]).pixels
+            assert [pixels.shape[1], pixels.shape[0]] == entry[f"{role}_size"]
+            expected.add(entry[role])
+        original = read(source / entry["key"]).pixels
+        target = read(out / entry["target"]).pixels
+        np.testing.assert_array_equal(target, original)
+        again = ranges.from_x01(recipe.apply(ranges.to_x01(target), entry["params"]), target.dtype)
+        np.testing.assert_array_equal(read(out / entry["source"]).pixels, again)
+        assert (entry["seed"], entry["recipe_hash"]) == (7, recipe.hash)
+    assert set(tree(out)) == expected and not list(out.glob(".*"))
+    assert (out / "recipe.yaml").read_text() == "name: test\n"
+    assert read(out / by_key(out)["deep.png"]["source"]).depth == 16
+    assert read(out / "contact.png").pixels.shape[1] > 100
+
+
+def test_size_crops_the_middle_and_rejects_what_is_smaller(tmp_path: Path) -> None:
+    source, out = tmp_path / "s", tmp_path / "o"
+    source.mkdir()
+    wide = np.zeros((16, 64, 3), np.uint8)
+    wide[:, 24:40] = 200
+    write(source / "wide.png", wide)
+    write(source / "large.png", np.full((48, 80, 3), 77, np.uint8))
+    write(source / "small.png", np.full((15, 99, 3), 77, np.uint8))
+    summary = make_pairs(job(source, out, size=16))
+    assert (summary.used, summary.rejected) == (2, 1)
+    entries = by_key(out)
+    np.testing.assert_array_equal(read(out / entries["wide.png"]["target"]).pixels, np.full((16, 16, 3), 200))
+    np.testing.assert_array_equal(read(out / entries["large.png"]["target"]).pixels, np.full((16, 16, 3), 77))
+    assert "99x15 is smaller than size=16" in lines(out / "rejected.jsonl")[0]["reason"]
+
+
+def test_transparency_becomes_white(tmp_path: Path) -> None:
+    source, out = tmp_path / "s", tmp_path / "o"
+    source.mkdir()
+    alpha = np.array([[0, 255], [51, 255]], np.uint8)
+    write(source / "a.png", np.zeros((2, 2, 3), np.uint8), alpha)
+    make_pairs(job(source, out))
+    target = read(out / by_key(out)["a.png"]["target"])
+    assert target.alpha is None
+    np.testing.assert_array_equal(target.pixels[..., 0], [[255, 0], [204, 0]])
+
+
+def test_a_recipe_that_scales_crops_targets_to_fit(tmp_path: Path) -> None:
+    source, out = tmp_path / "s", tmp_path / "o"
+    source.mkdir()
+    write(source / "a.png", picture(0, 25, 31))
+    write(source / "tiny.png", picture(0, 2, 9))
+    steps = [{"downscale": {"factor": 3}}]
+    make_pairs(job(source, out, steps=steps))
+    entry = by_key(out)["a.png"]
+    assert entry["target_size"] == [30, 24] and entry["source_size"] == [10, 8]
+    assert "scale" in lines(out / "rejected.jsonl")[0]["reason"]
+    with pytest.raises(ConfigError, match=r"size=16: accepted is .* multiple of the recipe's scale 3"):
+        make_pairs(job(source, tmp_path / "o2", steps=steps, size=16))
+
+
+# --- the same bytes, whoever does it ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reference(source: Path, tmp_path: Path) -> dict[str, bytes]:
+    make_pairs(job(source, tmp_path / "reference"))
+    return tree(tmp_path / "reference")
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_any_number_of_workers(
+    source: Path, tmp_path: Path, reference: dict[str, bytes], workers: int
+) -> None:
+    summary = make_pairs(job(source, tmp_path / "out", workers=workers))
+    assert summary.made == 17 and tree(tmp_path / "out") == reference
+
+
+@pytest.mark.parametrize("shards", [["1/3", "3/3", "2/3"], ["2/4", "0/4", "3/4", "1/4"]])
+def test_any_order_of_shards(
+    source: Path, tmp_path: Path, reference: dict[str, bytes], shards: list[str]
+) -> None:
+    found = [make_pairs(job(source, tmp_path / "out", shard=shard)) for shard in shards]
+    assert tree(tmp_path / "out") == reference
+    assert sum(s.found for s in found) == 20 and sum(s.used for s in found) == 17
+    whole = make_pairs(job(source, tmp_path / "out"))
+    assert (whole.made, whole.kept) == (0, 17) and tree(tmp_path / "out") == reference
+
+
+def test_shards_at_once_into_one_folder(source: Path, tmp_path: Path, reference: dict[str, bytes]) -> None:
+    errors: list[BaseException] = []
+
+    def run(shard: str) -> None:
+        try:
+            make_pairs(job(source, tmp_path / "out", shard=shard))
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(f"{i}/5",)) for i in range(1, 6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors and tree(tmp_path / "out") == reference
+
+
+def test_shards_into_folders_of_their_own(source: Path, tmp_path: Path, reference: dict[str, bytes]) -> None:
+    parts: dict[str, bytes] = {}
+    keys = []
+    for shard in ("1/2", "2/2"):
+        out = tmp_path / shard.replace("/", "-")
+        make_pairs(job(source, out, shard=shard))
+        parts |= {name: data for name, data in tree(out).items() if name.endswith(".png") and "/" in name}
+        keys += by_key(out)
+    assert parts == {name: data for name, data in reference.items() if name.endswith(".png") and "/" in name}
+    assert len(keys) == len(set(keys)) == 17
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import planted
+from gantrans.data.pairs import PairsJob, make_pairs
+from gantrans.degrade.recipe import parse_recipe
+if __name__ == "__main__":
+    recipe = parse_recipe({"name": "test", "steps": [{"planted.Slow": {}}]}, {"planted.Slow": planted.Slow})
+    shares = {"train": 0.6, "val": 0.2, "test": 0.2}
+    source, out, workers = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    make_pairs(PairsJob(source, out, recipe, "name: test\\n", 7, workers, None, None, shares))
+"""
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_and_begun_again(source: Path, tmp_path: Path, extra: Any, workers: int) -> None:
+    slow = {"steps": [{"planted.Slow": {}}], "extra": extra}
+    make_pairs(job(source, tmp_path / "reference", **slow))
+    out = tmp_path / "out"
+    script = tmp_path / "run.py"
+    script.write_text(SCRIPT)
+    path = os.pathsep.join([str(tmp_path / "modules"), str(Path(__file__).parent.parent)])
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(source), str(out), str(workers)],
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    journal = out / WORK / "0-of-1.jsonl"
+    wait_for(lambda: journal.exists() and journal.read_bytes().count(b"\n") >= 4)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    wait_for(lambda: not any(_is_running(int(child)) for child in children))  # no worker outlives its parent
+    assert not (out / "manifest.jsonl").exists()
+    with journal.open("ab") as stream:  # as if killed in the middle of a line and of a file
+        stream.write(b'{"kind": "made", "entry": {"key": "p0')
+    (out / f"{TEMPORARY}planted.tmp").write_bytes(b"half")
+    summary = make_pairs(job(source, out, **slow))
+    assert summary.kept >= 2 and summary.made <= 15
+    assert tree(out) == tree(tmp_path / "reference")
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("name, number", [("Interrupts", signal.SIGINT), ("Terminates", signal.SIGTERM)])
+def test_a_signal_stops_cleanly(
+    source: Path, tmp_path: Path, extra: Any, monkeypatch: pytest.MonkeyPatch, name: str, number: int
+) -> None:
+    blue = picture(1)
+    blue[0, 0] = (0, 0, 255)
+    write(source / "holiday/p04.png", blue)
+    planted = {"steps": [{f"planted.{name}": {}}], "extra": extra}
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Interrupted, match=r"of 19 images are done .* run the same command again") as caught:
+        make_pairs(job(source, tmp_path / "out", **planted))
+    assert caught.value.exit_code == 128 + number
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
+    monkeypatch.setenv("TAME", "1")
+    summary = make_pairs(job(source, tmp_path / "out", **planted))
+    assert summary.kept > 3 and summary.made + summary.kept == 17
+    make_pairs(job(source, tmp_path / "reference", **planted))
+    assert tree(tmp_path / "out") == tree(tmp_path / "reference")
+
+
+def test_a_worker_that_dies_is_answered_with_the_files_in_flight(
+    source: Path, tmp_path: Path, extra: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blue = picture(1)
+    blue[0, 0] = (0, 0, 255)
+    write(source / "p06.png", blue)
+    planted = {"steps": [{"planted.Dies": {}}], "extra": extra, "workers": 2}
+    with pytest.raises(DataError, match=r"worker process died on one of .*p06\.png"):
+        make_pairs(job(source, tmp_path / "out", **planted))
+    monkeypatch.setenv("TAME", "1")
+    summary = make_pairs(job(source, tmp_path / "out", **{**planted, "workers": 1}))
+    assert summary.kept >= 5 and summary.used == 17
+
+
+def test_a_bug_in_a_degradation_names_the_image(source: Path, tmp_path: Path, extra: Any) -> None:
+    blue = picture(1)
+    blue[0, 0] = (0, 0, 255)
+    write(source / "p06.png", blue)
+    for workers in (1, 2):
+        with pytest.raises(RuntimeError, match="planted") as caught:
+            planted = {"steps": [{"planted.Fails": {}}], "extra": extra, "workers": workers}
+            make_pairs(job(source, tmp_path / f"out{workers}", **planted))
+        assert any("p06.png" in note for note in caught.value.__notes__)
+
+
+# --- going on -----------------------------------------------------------------------------------------------
+
+
+def test_a_finished_folder_is_left_alone(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    make_pairs(job(source, out))
+    before = {p: p.stat().st_mtime_ns for p in out.rglob("*")}
+    summary = make_pairs(job(source, out))
+    assert (summary.made, summary.kept, summary.rejected, summary.found) == (0, 17, 3, 20)
+    files = {p: t for p, t in before.items() if p.is_file()}
+    assert {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()} == files
+
+
+def test_only_what_is_new_changed_or_damaged_is_made(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def again() -> tuple[int, set[str]]:
+        before = tree(out)
+        summary = make_pairs(job(source, out))
+        assert summary.found == summary.used + summary.rejected
+        after = tree(out)
+        return summary.made, {n for n in before.keys() | after.keys() if before.get(n) != after.get(n)}
+
+    make_pairs(job(source, out))
+    first = tree(out)
+    entry = by_key(out)["p00.png"]
+    (out / entry["source"]).unlink()
+    assert again()[0] == 1 and tree(out) == first
+    (out / entry["target"]).write_bytes(b"damaged")
+    assert again()[0] == 1 and tree(out) == first
+
+    write(source / "new.png", picture(50))
+    made, changed = again()
+    new = by_key(out)["new.png"]
+    assert made == 1 and changed <= {new["source"], new["target"], "manifest.jsonl", "contact.png"}
+
+    write(source / "p00.png", picture(51))
+    made, changed = again()
+    assert made == 1 and {entry["source"], entry["target"]} <= changed
+
+    (source / "p00.png").write_bytes(b"GIF89a no more")
+    made, changed = again()
+    assert made == 0 and "p00.png" not in by_key(out) and not (out / entry["source"]).exists()
+    assert "p00.png" in {e["key"] for e in lines(out / "rejected.jsonl")}
+
+    write(source / "p00.png", picture(0))
+    write(source / "empty.png", picture(52))
+    (source / "notes.txt").unlink()
+    assert again()[0] == 2
+    make_pairs(job(source, tmp_path / "fresh"))
+    assert tree(out) == tree(tmp_path / "fresh")  # history leaves no trace
+
+
+def test_originals_that_are_gone_are_named_and_nothing_is_deleted(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    make_pairs(job(source, out))
+    before = tree(out)
+    (source / "p00.png").unlink()
+    with pytest.raises(DataError, match=r"1 originals of existing pairs are gone: p00\.png; put them back"):
+        make_pairs(job(source, out))
+    assert {n: d for n, d in tree(out).items() if not n.startswith(WORK)} == before
+
+
+@pytest.mark.parametrize("changes, words", [
+    ({"seed": 8}, "seed is 7, asked for is 8"),
+    ({"size": 16}, "size is None, asked for is 16"),
+    ({"splits": {"train": 1}}, "splits is"),
+    ({"steps": [{"jpeg": {"quality": 5}}]}, "recipe_hash is"),
+])  # fmt: skip
+def test_pairs_of_another_job_are_never_mixed(
+    source: Path, tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    out = tmp_path / "out"
+    make_pairs(job(source, out))
+    before = tree(out)
+    with pytest.raises(ConfigError, match=rf"another job: .*{words}.*another out="):
+        make_pairs(job(source, out, **changes))
+    assert {n: d for n, d in tree(out).items() if not n.startswith(WORK)} == before
+    make_pairs(job(source, out, splits={"train": 6, "val": 2, "test": 2}))  # the same shares, said otherwise
+    assert tree(out) == before
+
+
+def test_stems_that_are_shared_lose_no_image(tmp_path: Path) -> None:
+    source, out = tmp_path / "s", tmp_path / "o"
+    (source / "d.png").mkdir(parents=True)
+    names = ("a.jpg", "a.png", "a.png.png", "d.jpg", "d.png/x.png", "E.png", "e.jpg")
+    for number, name in enumerate(names):
+        write(source / name, picture(number))
+    make_pairs(job(source, out, splits={"train": 1}))
+    written = {key: entry["target"].removeprefix("train/target/") for key, entry in by_key(out).items()}
+    assert written == {
+        "E.png": "E.png", "a.jpg": "a.png", "a.png": "a.png.png", "a.png.png": "a.png.png.png",
+        "d.jpg": "d.jpg.png", "d.png/x.png": "d.png/x.png", "e.jpg": "e.jpg.png",
+    }  # fmt: skip
+    before = tree(out)
+    write(source / "a.bmp", picture(9))  # sorts first, yet changes no name that is given
+    make_pairs(job(source, out, splits={"train": 1}))
+    assert by_key(out)["a.bmp"]["target"].endswith("/a.bmp.png")
+    assert {n for n, d in before.items() if tree(out).get(n) != d} == {"manifest.jsonl", "contact.png"}
+
+
+# --- refusals -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("changes, words", [
+    ({"shard": "4/3"}, "shard=4/3: accepted is I/N"), ({"shard": "1-3"}, "accepted is I/N"),
+    ({"shard": "0/0"}, "accepted is I/N"), ({"workers": 0}, "workers=0: accepted"),
+    ({"size": 0}, "size=0: accepted"), ({"splits": {"dev": 1}}, "splits="),
+])  # fmt: skip
+def test_bad_keys_are_refused_before_anything_is_written(
+    source: Path, tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        make_pairs(job(source, tmp_path / "out", **changes))
+    assert not (tmp_path / "out").exists()
+
+
+def test_folders_that_are_not_ours_are_refused(source: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.doc").touch()
+    with pytest.raises(ConfigError, match=r"not empty \(thesis.doc\)"):
+        make_pairs(job(source, other))
+    assert tree(other) == {"thesis.doc": b""}
+    for out in (source, source / "pairs", tmp_path):
+        with pytest.raises(ConfigError, match=r"within source|around it"):
+            make_pairs(job(source, out))
+    with pytest.raises(ConfigError, match="is a file"):
+        make_pairs(job(source, other / "thesis.doc"))
+
+
+def test_sources_without_a_usable_image(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such folder"):
+        make_pairs(job(tmp_path / "no", tmp_path / "out"))
+    source = tmp_path / "s"
+    source.mkdir()
+    (source / "a.txt").touch()
+    with pytest.raises(DataError, match="1 files, no image among them"):
+        make_pairs(job(source, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+    (source / "b.png").touch()
+    for shard in (None, "1/2", "2/2"):
+        with pytest.raises(DataError, match=r"none of 2 files can be used, first: a\.txt"):
+            make_pairs(job(source, tmp_path / "out", shard=shard))
+    write(source / "b.png", picture(0))
+    assert make_pairs(job(source, tmp_path / "out")).used == 1
+
+
+def test_a_full_disk_keeps_what_is_finished(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, left = pairs_worker.write_atomic, [9]
+
+    def filling(path: Path, data: bytes) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise StorageError(f"{path}: the disk is full")
+        real(path, data)
+
+    out = tmp_path / "out"
+    monkeypatch.setattr(pairs_worker, "write_atomic", filling)
+    with pytest.raises(StorageError, match="disk is full"):
+        make_pairs(job(source, out))
+    left[0] = 10**6
+    summary = make_pairs(job(source, out))
+    assert summary.kept == 4 and summary.used == 17
+    make_pairs(job(source, tmp_path / "reference"))
+    assert tree(out) == tree(tmp_path / "reference")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failing_folder_is_a_storage_error_from_any_process(
+    source: Path, tmp_path: Path, workers: int
+) -> None:
+    out = tmp_path / "out"
+    make_pairs(job(source, out, shard="1/17"))
+    (out / "val").mkdir(exist_ok=True)
+    for name in ("train", "val", "test"):
+        if not (out / name / "source").exists():
+            (out / name).mkdir(exist_ok=True)
+            (out / name / "source").write_text("in the way")
+    with pytest.raises(StorageError):
+        make_pairs(job(source, out, workers=workers))
+
+
+def test_a_share_that_is_being_made_is_busy(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    make_pairs(job(source, out, shard="1/2"))
+    held = try_lock(out / WORK / "1-of-2.jsonl")
+    assert held is not None
+    with held, pytest.raises(BusyError, match="another gantrans pairs is at work on this share"):
+        make_pairs(job(source, out, shard="1/2"))
+    assert make_pairs(job(source, out)).used == 17
+
+
+def test_a_live_shards_journal_survives_the_merge_of_another(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    make_pairs(job(source, out, shard="1/2"))
+    held = try_lock(out / WORK / "0-of-2.jsonl")
+    assert held is not None
+    with held:
+        (out / f"{TEMPORARY}live.tmp").touch()
+        make_pairs(job(source, out))
+        assert (out / WORK / "0-of-2.jsonl").exists() and (out / f"{TEMPORARY}live.tmp").exists()
+    make_pairs(job(source, out))
+    make_pairs(job(source, tmp_path / "reference"))
+    assert tree(out) == tree(tmp_path / "reference")
+
+
+def test_locks_exclude_even_while_their_file_is_removed(tmp_path: Path) -> None:
+    inside, most = [0], [0]
+
+    def enter() -> None:
+        for _ in range(30):
+            with locked(tmp_path):
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+                time.sleep(0.0005)
+                inside[0] -= 1
+                (tmp_path / WORK / "lock").unlink()
+
+    threads = [threading.Thread(target=enter) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most[0] == 1
+
+
+def test_a_damaged_manifest_is_named(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    make_pairs(job(source, out))
+    whole = (out / "manifest.jsonl").read_bytes()
+    (out / "manifest.jsonl").write_bytes(b'{"key": "x"\n' + whole)
+    with pytest.raises(DataError, match=r"manifest\.jsonl: line 1 is damaged"):
+        make_pairs(job(source, out))
+    (out / "manifest.jsonl").unlink()
+    assert make_pairs(job(source, out)).made == 17
+    assert (out / "manifest.jsonl").read_bytes() == whole
+
+
+def test_the_contact_sheet_shows_twelve_pairs_spread_over_the_keys(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    make_pairs(job(source, out))
+    used = pairs_merge.known(out).used
+    shown = read(out / "contact.png").pixels
+    target = read(out / used[min(used)]["target"]).pixels
+    large = sheet.to_u8_rgb(target).repeat(3, axis=0).repeat(3, axis=1)  # 32 px in cells of 96
+    windows = np.lib.stride_tricks.sliding_window_view(shown, large.shape)[:, :, 0]
+    corner = (windows[:, :, 0, 0] == large[0, 0]).all(axis=-1)
+    assert any(np.array_equal(windows[y, x], large) for y, x in np.argwhere(corner))
+    assert shown.shape[0] > 6 * 72 and shown.shape[1] > 4 * 96  # six rows of two pairs
+
+
+def test_a_share_is_every_nth_file() -> None:
+    assert pairs_plan.Share(1, 3).of(list("abcdefg")) == ["b", "e"]
