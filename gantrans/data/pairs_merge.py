@@ -118,7 +118,7 @@ def _contact(out: Path, used: dict[str, Entry]) -> bytes:
     for start in range(0, count, _PAIRS_A_ROW):
         group = chosen[start : start + _PAIRS_A_ROW]
         rows.append([picture for key in group for picture in _pair(out, used[key])])
-        names.append("      ".join(group))
+        names.append(" | ".join(group))
     if not any(rows):
         rows, names = [[np.full((64, 64, 3), 255, np.uint8)]], ["no pairs yet"]
     largest = max((max(picture.shape[:2]) for row in rows for picture in row), default=0)
