@@ -25,6 +25,7 @@ TINY = [
     "discriminator.width=2",
     "discriminator.layers=1",
     "discriminator.norm=batch",
+    "init.kind=normal",
     "augment.crop=32",
     "train.batch_size=2",
     "train.total=6step",

@@ -1,4 +1,5 @@
-"""The stream of batches is a pure function of (seed, step): no image lost, none seen twice, resumable anywhere."""
+"""The stream of batches is a pure function of (seed, step): no image lost, none seen twice, resumable
+anywhere."""
 
 from __future__ import annotations
 

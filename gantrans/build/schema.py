@@ -28,6 +28,12 @@ class Data:
 
 
 @dataclass
+class Init:
+    kind: str = MISSING
+    gain: float = MISSING
+
+
+@dataclass
 class Augment:
     resize: int | None = MISSING
     crop: int | None = MISSING
@@ -85,6 +91,7 @@ class TrainSchema:
     plugins: list[str] = MISSING
     run: Run = field(default_factory=Run)
     data: Data = field(default_factory=Data)
+    init: Init = field(default_factory=Init)
     augment: Augment = field(default_factory=Augment)
     train: Train = field(default_factory=Train)
     val: Val = field(default_factory=Val)

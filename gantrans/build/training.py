@@ -113,7 +113,10 @@ def build_networks(config: DictConfig, core: Core, method: Method) -> dict[str, 
             )
         else:
             network = make(config.discriminator, role, DISCRIMINATORS, plugins, in_channels=source + target)
-        init_weights(network)
+        try:
+            init_weights(network, config.init.kind, config.init.gain)
+        except ValueError as error:
+            raise ConfigError(f"init.kind={config.init.kind}: {error}") from error
         networks[role] = core.place(network)
     return networks
 

@@ -16,6 +16,7 @@ KINDS: dict[str, Callable[[Tensor, float], object]] = {
     "kaiming": lambda weight, gain: nn.init.kaiming_normal_(weight),  # noqa: ARG005
     "orthogonal": lambda weight, gain: nn.init.orthogonal_(weight, gain=gain),
 }
+UNTOUCHED = "pytorch"  # as PyTorch's own constructors left them
 _Weighted = nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 
 
@@ -24,13 +25,15 @@ def init_weights(network: nn.Module, kind: str = "normal", gain: float = 0.02) -
 
     Weights of convolutions and linear layers: "normal" N(0, gain) (Isola et al. 2017, section 3.4), "xavier"
     (Glorot & Bengio 2010) and "orthogonal" (Saxe et al. 2014) with `gain`, "kaiming" (He et al. 2015), which
-    needs none. Their biases are 0; batch norm gets weights N(1, gain) and biases 0. The head of a network
+    needs none; "pytorch" leaves what the constructors drew (uniform, by fan-in). Their biases are 0; batch norm gets weights N(1, gain) and biases 0. The head of a network
     with `residual` set is zero again afterwards, so that it still starts at the identity.
 
     Raises ValueError for another kind.
     """
+    if kind == UNTOUCHED:
+        return
     if kind not in KINDS:
-        raise ValueError(f"init {kind!r}: accepted are {', '.join(KINDS)}")
+        raise ValueError(f"init {kind!r}: accepted are {', '.join(KINDS)}, {UNTOUCHED}")
     for module in network.modules():
         if isinstance(module, _Weighted):
             KINDS[kind](module.weight, gain)
