@@ -15,7 +15,7 @@ from gantrans.cli.main import main
 
 torch.set_num_threads(1)  # tests run beside each other, and one thread gives the same bits on every machine
 
-# The smallest run that still has every part: dropout, batch norm, degradation on the fly, validation, checkpoints.
+# The smallest run that still has every part: dropout, batch norm, degradation on the fly, validation.
 TINY = [
     "experiment=restore",
     "generator=unet_128",

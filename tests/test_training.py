@@ -102,7 +102,7 @@ def in_a_child(args: list[str]) -> int:
     """Start `gantrans args` in a forked process; returns its pid."""
     pid = os.fork()
     if pid == 0:
-        with open(os.devnull, "w") as nowhere:
+        with Path(os.devnull).open("w") as nowhere:
             sys.stdout = sys.stderr = nowhere
             os._exit(main(args))
     return pid
@@ -168,7 +168,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over(photos: Path, tmp_path: Path
     assert newest(run)["step"] == 6
     for pt in (run / "checkpoints").glob("*.pt"):
         pt.write_bytes(b"no")
-    with pytest.raises(CheckpointError, match="damaged: step-000006.pt"):
+    with pytest.raises(CheckpointError, match=r"damaged: step-000006\.pt"):
         checkpoint.load_newest(run / "checkpoints")
     assert cli("resume", run).code == 4
 
@@ -200,7 +200,7 @@ def test_nan_names_the_images_and_keeps_the_last_good_checkpoint(
 ) -> None:
     honest, seen = Pix2Pix._generator_loss, []
 
-    def poisoned(self, networks, batch, output):  # noqa: ANN001, ANN202
+    def poisoned(self, networks, batch, output):
         seen.append(batch.keys)
         loss, metrics = honest(self, networks, batch, output)
         return (loss * float("nan") if len(seen) == 4 else loss), metrics

@@ -105,7 +105,9 @@ def test_a_second_call_keeps_what_is_there(mixed: Path, bundle: Path, tmp_path: 
 
 def test_one_file_and_another_format(mixed: Path, bundle: Path, tmp_path: Path, cli: Cli) -> None:
     out = tmp_path / "out"
-    code = cli("translate", f"model={bundle}", f"source={mixed / 'plain.png'}", f"out={out}", "format=jpg").code
+    code = cli(
+        "translate", f"model={bundle}", f"source={mixed / 'plain.png'}", f"out={out}", "format=jpg"
+    ).code
     assert code == 0
     assert list(files_of(out)) == ["plain.jpg"]
 
@@ -129,16 +131,20 @@ def test_inputs_are_never_overwritten(mixed: Path, bundle: Path, cli: Cli) -> No
         ("bundle", "mixed/broken.jpg", 3, "none of 1 files could be used"),
     ],
 )
-def test_refusals(mixed: Path, bundle: Path, tmp_path: Path, cli: Cli, model: str, source: str, code: int, said: str
-) -> None:  # fmt: skip
-    answer = cli("translate", f"model={tmp_path / model}", f"source={tmp_path / source}", f"out={tmp_path / 'o'}")
+@pytest.mark.usefixtures("mixed", "bundle")
+def test_refusals(tmp_path: Path, cli: Cli, model: str, source: str, code: int, said: str) -> None:
+    answer = cli(
+        "translate", f"model={tmp_path / model}", f"source={tmp_path / source}", f"out={tmp_path / 'o'}"
+    )
     assert answer.code == code
     assert said in answer.err
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 7), (8, 8), (33, 65), (64, 40)])
 @pytest.mark.parametrize("statistics", ["running", "image"])
-def test_any_size_comes_back_and_is_the_same_alone_or_in_company(size: tuple[int, int], statistics: str) -> None:
+def test_any_size_comes_back_and_is_the_same_alone_or_in_company(
+    size: tuple[int, int], statistics: str
+) -> None:
     torch.manual_seed(1)
     network = UNet(width=2, depth=3, norm="batch")
     init_weights(network)
@@ -188,7 +194,15 @@ def reweigh(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
     damage(folder, weights={"file": weights_of(folder).name, "sha256": hashlib.sha256(data).hexdigest()})
 
 
-NET = {"in_channels": 3, "out_channels": 3, "width": 2, "depth": 3, "norm": "batch", "dropout": True, "residual": True}
+NET = {
+    "in_channels": 3,
+    "out_channels": 3,
+    "width": 2,
+    "depth": 3,
+    "norm": "batch",
+    "dropout": True,
+    "residual": True,
+}
 HOSTILE = {
     "not json": lambda f: (f / "bundle.json").write_text("{"),
     "format": lambda f: damage(f, format="other/9"),

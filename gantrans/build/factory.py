@@ -25,7 +25,8 @@ def make(node: Any, where: str, ours: tuple[type, ...], plugins: list[str], **gi
     """
     if not isinstance(node, DictConfig | Mapping) or "_target_" not in node:
         raise ConfigError(f"{where}: needs a _target_ that names a class, as in conf/{where}/")
-    values = dict(OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else node)  # type: ignore[arg-type]
+    plain: Any = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else node
+    values = {str(key): value for key, value in plain.items()}
     target = resolve(str(values.pop("_target_")), where, ours, plugins)
     signature = inspect.signature(target)
     accepts = {name for name in signature.parameters if name not in given}

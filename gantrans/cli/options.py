@@ -95,6 +95,7 @@ def run_verb(verb: str, args: list[str], task: Callable[[DictConfig, list[str]],
 def _sweep(verb: str, options: Options, task: Callable[[DictConfig, list[str]], None]) -> None:
     """Hydra's own multirun: every combination of comma-separated values, one run folder each."""
     import hydra
+    from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
     from gantrans.build.config import prepare_hydra, require
@@ -104,7 +105,7 @@ def _sweep(verb: str, options: Options, task: Callable[[DictConfig, list[str]], 
     def job(config: DictConfig) -> None:
         OmegaConf.resolve(config)
         require(config)
-        task(config, list(hydra.core.hydra_config.HydraConfig.get().overrides.task))
+        task(config, list(HydraConfig.get().overrides.task))
 
     directory = ["--config-dir", options.config_dir] if options.config_dir else []
     sys.argv = ["gantrans", "--multirun", *directory, *options.overrides]

@@ -25,8 +25,9 @@ def init_weights(network: nn.Module, kind: str = "normal", gain: float = 0.02) -
 
     Weights of convolutions and linear layers: "normal" N(0, gain) (Isola et al. 2017, section 3.4), "xavier"
     (Glorot & Bengio 2010) and "orthogonal" (Saxe et al. 2014) with `gain`, "kaiming" (He et al. 2015), which
-    needs none; "pytorch" leaves what the constructors drew (uniform, by fan-in). Their biases are 0; batch norm gets weights N(1, gain) and biases 0. The head of a network
-    with `residual` set is zero again afterwards, so that it still starts at the identity.
+    needs none. Their biases are 0; batch norm gets weights N(1, gain) and biases 0. "pytorch" leaves all that
+    the constructors drew. The head of a network with `residual` set is zero again afterwards, so that it
+    still starts at the identity.
 
     Raises ValueError for another kind.
     """

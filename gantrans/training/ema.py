@@ -25,7 +25,9 @@ def update_ema(average: nn.Module, network: nn.Module, decay: float) -> None:
     ours, theirs = _tensors(average), _tensors(network)
     pairs = [(a, b) for a, b in zip(ours, theirs, strict=True) if a.is_floating_point()]
     if pairs:
-        torch._foreach_lerp_([a for a, _ in pairs], [b for _, b in pairs], 1 - decay)
+        torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
+            [a for a, _ in pairs], [b for _, b in pairs], 1 - decay
+        )
     for a, b in zip(ours, theirs, strict=True):
         if not a.is_floating_point():
             a.copy_(b)

@@ -114,11 +114,11 @@ def _next(stream: Iterator[RawBatch], clock: Clock) -> RawBatch:
     return batch
 
 
-def _bar(job: Job) -> tqdm[None]:
+def _bar(job: Job) -> tqdm:
     return tqdm(total=job.state.total, initial=job.state.step, desc="training", unit="step", disable=None)
 
 
-def _show(bar: tqdm[None], job: Job, report: Reporting) -> None:
+def _show(bar: tqdm, job: Job, report: Reporting) -> None:
     if bar.total != job.state.total:
         bar.total = job.state.total
     bar.update(job.state.step - bar.n)

@@ -92,7 +92,10 @@ def open_run(path: Path) -> RunFolder:
         raise CheckpointError(
             f"{path}: not a run folder (no config.yaml); give the folder that train printed"
         )
-    return RunFolder(path)
+    folder = RunFolder(path)
+    for left in path.rglob(TEMPORARY + "*"):  # by a process that was killed while writing; the lock is ours
+        left.unlink(missing_ok=True)
+    return folder
 
 
 def _refuse_used(path: Path) -> None:
