@@ -18,7 +18,7 @@ from gantrans.degrade.base import Degradation, Params, snake_case
 from gantrans.degrade.parse import CATALOGUE
 from gantrans.degrade.recipe import Recipe, crop_to_multiple, degrade, parse_recipe
 from gantrans.errors import ConfigError, DataError
-from gantrans.imaging import ranges
+from gantrans.imaging import colour, ranges
 
 RECIPES = Path(__file__).parent.parent / "conf" / "recipe"
 OURS = ("crappify", "blur", "defocus", "motion", "noise", "jpeg", "lowres")
@@ -196,6 +196,25 @@ def test_stronger_blur_and_compression_lose_more() -> None:
         (marks.TextMark(opacity=0.2), marks.TextMark(opacity=1)),
     ):
         assert loss(weaker) < loss(stronger)
+
+
+@pytest.mark.parametrize("step, most", [
+    (blur.GaussianBlur(0), 1e-6), (blur.DefocusBlur(0), 1e-6), (blur.MotionBlur(0), 1e-6),
+    (resolution.DownUp(1), 0), (noise.GaussianNoise(0), 0), (noise.PoissonNoise(1e6), 6e-3), (marks.TextMark(opacity=0), 1e-6),
+])  # fmt: skip
+def test_at_zero_strength_nothing_changes(step: Degradation, most: float) -> None:
+    x01 = ranges.to_x01(photo())
+    assert np.abs(step.forward(x01, step.sample(rng())) - x01).max() <= most
+
+
+def test_jpeg_is_jpeg() -> None:
+    """At its best quality it keeps brightness, everywhere and on average."""
+    for channels in (1, 3):
+        pixels = photo(channels=channels)
+        step = compress.Jpeg(100)
+        made = step.forward(ranges.to_x01(pixels), step.sample(rng())) * 255
+        assert abs(made.mean() - pixels.mean()) < 0.5
+        assert np.abs(colour.luma(made) - colour.luma(pixels.astype(np.float32))).mean() < 1.5
 
 
 def test_noise_has_the_stated_moments() -> None:

@@ -220,11 +220,15 @@ def test_palette_transparency_colour_key_and_modes(tmp_path: Path) -> None:
     alpha = matches(path).alpha
     assert alpha is not None and alpha[2, 3] == 0 and (alpha == 65535).sum() == alpha.size - 1
 
-    for mode, channels in (("1", 1), ("L", 1), ("LA", 1), ("CMYK", 3), ("YCbCr", 3), ("LAB", 3), ("RGBA", 3)):
-        form = "tif" if mode not in ("1", "LA") else "png"
-        Image.fromarray(noise((16, 16, 3))).convert("RGB").convert(mode if mode != "LAB" else "RGB").save(
-            tmp_path / f"b.{form}"
+    forms = {"1": "png", "L": "tif", "LA": "png", "CMYK": "tif", "YCbCr": "jpg", "LAB": "tif", "RGBA": "tif"}
+    for mode, form in forms.items():
+        made = (
+            Image.new("LAB", (16, 16), 90)
+            if mode == "LAB"
+            else Image.fromarray(noise((16, 16, 3))).convert(mode)
         )
+        made.save(tmp_path / f"b.{form}")
+        channels = 1 if mode in ("1", "L", "LA") else 3
         assert matches(tmp_path / f"b.{form}").pixels.shape == (16, 16, channels), mode
 
 
@@ -494,6 +498,12 @@ def test_colour() -> None:
     grey = noise((5, 6, 1), U16)
     np.testing.assert_array_equal(colour.to_grey(colour.to_rgb(grey)), grey)
     assert colour.to_grey(noise((5, 6, 3))).shape == (5, 6, 1)
+
+
+def test_what_is_transparent_shows_white() -> None:
+    pixels, alpha = np.array([[[0], [40], [0]]], U8), np.array([[0, 255, 51]], U8)
+    np.testing.assert_array_equal(colour.over_white(pixels, alpha)[0, :, 0], [255, 40, 204])
+    assert colour.over_white(pixels, None) is pixels
 
 
 # --- filters ------------------------------------------------------------------------------------------------

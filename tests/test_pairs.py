@@ -20,7 +20,8 @@ import pytest
 
 from gantrans.data import pairs_merge, pairs_plan, pairs_worker
 from gantrans.data.pairs import PairsJob, make_pairs
-from gantrans.data.pairs_journal import WORK, locked, try_lock
+from gantrans.data.pairs_journal import WORK, Journal, locked, results_in, try_lock
+from gantrans.data.pairs_worker import Result
 from gantrans.data.splits import SPLITS, normalised, split_of
 from gantrans.degrade.recipe import parse_recipe
 from gantrans.errors import BusyError, ConfigError, DataError, Interrupted, StorageError
@@ -589,6 +590,19 @@ def test_a_live_shards_journal_survives_the_merge_of_another(source: Path, tmp_p
     make_pairs(job(source, out))
     make_pairs(job(source, tmp_path / "reference"))
     assert tree(out) == tree(tmp_path / "reference")
+
+
+def test_a_journal_outlives_a_line_cut_short(tmp_path: Path) -> None:
+    first, second, third = (Result("made", {"key": key, "n": 0.1}) for key in "abc")
+    with Journal.open(tmp_path, "0-of-1", lambda: None) as journal:
+        journal.append(first)
+        journal.append(Result("kept", {"key": "k"}))
+    with journal.path.open("ab") as stream:
+        stream.write(b'{"kind": "made", "entry": {"key": "x"')
+    with Journal.open(tmp_path, "0-of-1", lambda: None) as journal:
+        journal.append(second)
+        journal.append(third)
+        assert list(results_in(journal.path)) == [first, second, third]
 
 
 def test_locks_exclude_even_while_their_file_is_removed(tmp_path: Path) -> None:

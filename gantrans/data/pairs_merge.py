@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +38,8 @@ def merge(out: Path, results: Iterable[Result], listing: list[str], journal: Jou
 
     The manifest is written last: whatever kills this leaves a journal or the manifest to go on from.
     """
-    with locked(out), ExitStack() as held:
-        finished, at_work = _other_journals(out, journal, held)
+    with locked(out):
+        finished, at_work = _other_journals(out, journal)
         state = known(out)
         for result in results:
             state.put(result)
@@ -57,8 +57,11 @@ def merge(out: Path, results: Iterable[Result], listing: list[str], journal: Jou
     return state
 
 
-def _other_journals(out: Path, journal: Journal, held: ExitStack) -> tuple[list[Path], bool]:
-    """The journals that dead processes left, now locked by us, and whether any process is still at work."""
+def _other_journals(out: Path, journal: Journal) -> tuple[list[Path], bool]:
+    """The journals that dead processes left, and whether any process is still at work.
+
+    Whoever wants to go on with one needs the lock of OUT first, which we hold.
+    """
     finished, at_work = [], False
     for path in journals(out):
         if path == journal.path:
@@ -67,7 +70,7 @@ def _other_journals(out: Path, journal: Journal, held: ExitStack) -> tuple[list[
         if stream is None:
             at_work = True
         else:
-            held.enter_context(stream)
+            stream.close()
             finished.append(path)
     return finished, at_work
 

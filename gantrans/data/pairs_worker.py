@@ -15,8 +15,8 @@ import numpy as np
 
 from gantrans.degrade.recipe import Recipe, crop_to_multiple, degrade
 from gantrans.errors import DataError, GantransError
-from gantrans.imaging import filters, ranges
-from gantrans.imaging.read import Picture, UnreadableImage, read
+from gantrans.imaging import colour, filters, ranges
+from gantrans.imaging.read import UnreadableImage, read
 from gantrans.imaging.write import encode, write_atomic
 
 ROLES = ("source", "target")
@@ -101,7 +101,8 @@ def _bytes(path: Path) -> bytes:
 
 
 def _make(setup: Setup, task: Task, data: bytes, digest: str) -> Entry:
-    clean = _over_white(read(setup.source / task.key, data))
+    picture = read(setup.source / task.key, data)
+    clean = colour.over_white(picture.pixels, picture.alpha)  # a pair has no alpha
     target = crop_to_multiple(_fitted(clean, setup.size), setup.recipe.scale)
     if not target.size:
         raise DataError(f"{clean.shape[1]}x{clean.shape[0]} is smaller than the recipe's scale")
@@ -126,14 +127,6 @@ def _write(path: Path, pixels: np.ndarray) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, data)
     return _sha256(data)
-
-
-def _over_white(picture: Picture) -> np.ndarray:
-    """A pair has no alpha: what is transparent shows white, as on a page, not some colour below."""
-    if picture.alpha is None:
-        return picture.pixels
-    alpha = ranges.to_x01(picture.alpha)[..., None]
-    return ranges.from_x01(ranges.to_x01(picture.pixels) * alpha + (1 - alpha), picture.pixels.dtype)
 
 
 def _fitted(pixels: np.ndarray, size: int | None) -> np.ndarray:

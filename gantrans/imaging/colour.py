@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from gantrans.imaging import ranges
+
 BT601 = (0.299, 0.587, 0.114)  # ITU-R BT.601-7, section 2.5.1: E'Y of R', G', B'
 
 
@@ -26,3 +28,14 @@ def to_grey(pixels: np.ndarray) -> np.ndarray:
 def to_rgb(pixels: np.ndarray) -> np.ndarray:
     """(H, W, 1 or 3) -> (H, W, 3); grey is repeated."""
     return pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)
+
+
+def over_white(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """uint8 or uint16 pixels without their alpha (H, W): what is transparent shows white, as on a page.
+
+    The colour that lies below it is arbitrary, often black, and was not meant to be seen.
+    """
+    if alpha is None:
+        return pixels
+    opacity = ranges.to_x01(alpha)[..., None]
+    return ranges.from_x01(ranges.to_x01(pixels) * opacity + (1 - opacity), pixels.dtype)
