@@ -143,6 +143,8 @@ def build_job(
         for key in ("log.every", "val.every", "train.save_every")
     }
     describable = isinstance(networks["generator"], GENERATORS)
+    card = _card(config, networks["generator"], index, train, val, describable=describable)
+    state.data = card.provenance["train_images_hash"]
     return Job(
         run=run,
         state=state,
@@ -150,7 +152,7 @@ def build_job(
         core=core,
         train=train,
         validation=Validation(train, val, config.val.images, config.val.probes),
-        card=_card(config, networks["generator"], index, train, val, describable=describable),
+        card=card,
         schedule=Schedule(t.schedule, t.flat, t.warmup, t.ema),
         total=total,
         every=Intervals(steps["log.every"], steps["val.every"], steps["train.save_every"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from gantrans.errors import ConfigError
@@ -66,15 +67,27 @@ def _go_on(config, folder, overrides: list[str]) -> None:
     from gantrans.build.training import build_core, build_data, build_job
     from gantrans.cli.train import fit
     from gantrans.training.checkpoint import load_newest
+    from gantrans.training.clock import planned_steps
     from gantrans.training.step import set_base_rate
 
     core = build_core(config)
     job = build_job(config, folder, core, build_data(config))
     folder.make_folders()
     if any(folder.checkpoints.iterdir()):
+        data_now = job.state.data
         _, state = load_newest(folder.checkpoints)
         job.state.load_state_dict(state)
         set_base_rate(job.state.optimizers, config.train.lr)
+        if job.state.data != data_now:
+            print(
+                "note      the training images have changed: the run goes on, but not bit for bit",
+                file=sys.stderr,
+            )
+            job.state.data = data_now
+    total = planned_steps(job.total, job.state, images=len(job.train), batch_size=job.batch_size)
+    if total is not None and job.state.step >= total:
+        print(f"finished  already, at step {job.state.step}; to go further give a longer train.total=...")
+        return
     if overrides:
         folder.write("config.yaml", job.config_text)
         earlier = (

@@ -67,6 +67,9 @@ def announce(job: Job) -> None:
 
 def conclude(job: Job, report: Reporting) -> None:
     v, path = report.validated, job.run.path
+    if not v:
+        print(f"saved at step {job.state.step}; go on with `gantrans resume {path}`")
+        return
     images = min(len(job.validation.val), job.validation.images)
     print(
         f"\nstep {job.state.step} of {job.state.total}, {job.state.seconds:.0f} s. "

@@ -23,6 +23,11 @@ class Intervals:
     save: int
 
 
+def planned_steps(budget: Duration, state: State, *, images: int, batch_size: int) -> int | None:
+    """Steps in all, or None for a wall-clock budget that was never measured."""
+    return state.total if budget.is_time else budget.steps(images, batch_size)
+
+
 class Clock:
     """Counts wall-clock time into the state and keeps `state.total` for a budget in seconds.
 
@@ -34,8 +39,7 @@ class Clock:
     def __init__(self, state: State, budget: Duration, *, images: int, batch_size: int) -> None:
         self.state = state
         self.budget = budget
-        if not budget.is_time:
-            state.total = budget.steps(images, batch_size)
+        state.total = planned_steps(budget, state, images=images, batch_size=batch_size)
         self._first_step, self._before = state.step, state.seconds
         self._start = self._lap = time.perf_counter()
         self._lap_step, self._waited = state.step, 0.0
@@ -67,11 +71,6 @@ class Clock:
     @property
     def finished(self) -> bool:
         return self.state.total is not None and self.state.step >= self.state.total
-
-    @property
-    def planned(self) -> int:
-        """Steps in all, as known now; a budget not yet measured counts as far away."""
-        return self.state.total if self.state.total is not None else 10**9
 
     def lap(self, batch_size: int) -> dict[str, float]:
         """Speed since the last lap: images_per_second, data_wait_share, seconds_per_step."""

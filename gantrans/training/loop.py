@@ -47,9 +47,11 @@ def train(job: Job) -> Reporting:
                 if stop.number is not None:
                     raise _leave(report, stop.number)
                 if state.step == job.stop_at:
-                    break
+                    report.save()
+                    report.status("preempted", reason="train.stop_at")
+                    return report
             report.finish()
-            report.status("finished" if clock.finished else "preempted")
+            report.status("finished")
     except BaseException as error:
         _record_failure(report, error)
         raise

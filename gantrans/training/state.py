@@ -45,6 +45,7 @@ class State:
 
     step: optimisation steps done. total: steps planned (None until measured, for a wall-clock budget).
     seconds: wall-clock time spent so far, over all sittings. best: value and step of the best validation.
+    data: what the training images were, as a hash, so that a change is noticed.
     """
 
     networks: dict[str, nn.Module]
@@ -56,6 +57,7 @@ class State:
     seconds: float = 0.0
     best: dict[str, float] = field(default_factory=dict)
     meter: Meter = field(default_factory=Meter)
+    data: str = ""
 
     def state_dict(self) -> dict[str, Any]:
         """Everything, as tensors and plain values (loadable with weights_only=True)."""
@@ -68,6 +70,7 @@ class State:
             "total": self.total,
             "seconds": self.seconds,
             "best": dict(self.best),
+            "data": self.data,
             "meter": {"sums": dict(self.meter.sums), "steps": self.meter.steps},
         }
 
@@ -81,7 +84,7 @@ class State:
             self.average.load_state_dict(saved["average"])
             self.scaler.load_state_dict(saved["scaler"])
             self.step, self.total = saved["step"], saved["total"]
-            self.seconds, self.best = saved["seconds"], dict(saved["best"])
+            self.seconds, self.best, self.data = saved["seconds"], dict(saved["best"]), saved["data"]
             self.meter = Meter(dict(saved["meter"]["sums"]), saved["meter"]["steps"])
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise CheckpointError(f"the checkpoint does not fit this configuration: {error}") from error
