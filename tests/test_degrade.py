@@ -200,7 +200,8 @@ def test_stronger_blur_and_compression_lose_more() -> None:
 
 @pytest.mark.parametrize("step, most", [
     (blur.GaussianBlur(0), 1e-6), (blur.DefocusBlur(0), 1e-6), (blur.MotionBlur(0), 1e-6),
-    (resolution.DownUp(1), 0), (noise.GaussianNoise(0), 0), (noise.PoissonNoise(1e6), 6e-3), (marks.TextMark(opacity=0), 1e-6),
+    (resolution.DownUp(1), 0), (noise.GaussianNoise(0), 0), (noise.PoissonNoise(1e6), 6e-3),
+    (marks.TextMark(opacity=0), 1e-6),
 ])  # fmt: skip
 def test_at_zero_strength_nothing_changes(step: Degradation, most: float) -> None:
     x01 = ranges.to_x01(photo())
