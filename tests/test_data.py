@@ -251,6 +251,13 @@ def test_on_the_fly_equals_the_files_that_pairs_writes(photos: Path, tmp_path: P
     assert compared == 5
 
 
+def test_transparent_pixels_are_laid_over_white(tmp_path: Path) -> None:
+    pixels = np.dstack([draw_picture(1), np.zeros((40, 44), np.uint8)])
+    save(tmp_path / "x.png", pixels)
+    item = Item("x", tmp_path / "x.png", tmp_path / "x.png")
+    assert read_files(item, 0)[0].min() == 255
+
+
 def test_lowres_sources_are_enlarged_to_the_target(photos: Path) -> None:
     config = compose_verb("train", [*TINY, f"data.root={photos}", "recipe=lowres"])
     _, train, _ = build_data(config)

@@ -58,7 +58,9 @@ def announce(job: Job) -> None:
     sizes = {role: sum(p.numel() for p in n.parameters()) / 1e6 for role, n in job.state.networks.items()}
     networks = ", ".join(f"{role} {millions:.2f} M parameters" for role, millions in sizes.items())
     print(f"run       {job.run.path}")
-    print(f"data      {len(job.train)} training and {len(job.validation.val)} validation images")
+    facts = job.card.provenance
+    how = f"clean, degraded by {facts['recipe']['name']}" if facts["recipe"] else facts["layout"]
+    print(f"data      {len(job.train)} training and {len(job.validation.val)} validation images ({how})")
     print(f"networks  {networks}")
     print(f"device    {job.core.describe()}; {job.workers} loader processes", flush=True)
     if not job.describable:

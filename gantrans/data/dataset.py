@@ -24,10 +24,16 @@ Pair = tuple[np.ndarray, np.ndarray]  # source and target, (H, W, C), uint8 or u
 Reader = Callable[[Item, int], Pair]
 
 
+def opaque(path: Path) -> np.ndarray:
+    """The pixels of a file; what is transparent is laid over white, as `gantrans pairs` does."""
+    picture = read(path)
+    return colour.over_white(picture.pixels, picture.alpha)
+
+
 def read_files(item: Item, draw: int) -> Pair:
     """A paired layout: two files. The draw plays no part."""
     del draw
-    return read(item.source).pixels, read(item.target).pixels
+    return opaque(item.source), opaque(item.target)
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class ReadHalves:
 
     def __call__(self, item: Item, draw: int) -> Pair:
         del draw
-        pixels = read(item.source).pixels
+        pixels = opaque(item.source)
         half = pixels.shape[1] // 2
         left, right = pixels[:, :half], pixels[:, half : 2 * half]
         return (left, right) if self.side == "left" else (right, left)
@@ -52,7 +58,7 @@ class DegradeClean:
     seed: int
 
     def __call__(self, item: Item, draw: int) -> Pair:
-        target = crop_to_multiple(read(item.target).pixels, self.recipe.scale)
+        target = crop_to_multiple(opaque(item.target), self.recipe.scale)
         source, _ = degrade(self.recipe, target, seed=self.seed, key=item.key, draw=draw)
         return source, target
 

@@ -1,0 +1,100 @@
+"""Every file of conf/ composes and builds what it promises; the wheel carries conf/ and the sample images."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+import torch
+
+from gantrans.build.config import compose_verb
+from gantrans.build.factory import make
+from gantrans.build.places import conf_dir, sample_dir
+from gantrans.build.recipe import build_recipe
+from gantrans.build.training import DISCRIMINATORS, GENERATORS, METHODS
+from gantrans.nets import catalogue
+
+ROOT = Path(__file__).parent.parent
+
+
+def names(group: str) -> list[str]:
+    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", names("experiment"))
+def test_every_experiment_composes_and_says_how_to_run_it(name: str) -> None:
+    config = compose_verb("train", [f"experiment={name}", "data.root=x"])
+    assert config.task == name
+    text = (conf_dir() / "experiment" / f"{name}.yaml").read_text()
+    assert "# gantrans train" in text
+
+
+@pytest.mark.parametrize("experiment", names("experiment"))
+@pytest.mark.parametrize("group", ["generator", "discriminator", "method", "recipe"])
+def test_any_choice_fits_any_experiment(experiment: str, group: str) -> None:
+    """An experiment only chooses; if it set keys inside a group, another choice there would inherit them."""
+    for name in names(group):
+        alone = compose_verb("train", ["data.root=x", f"{group}={name}"])[group]
+        chosen = compose_verb("train", [f"experiment={experiment}", "data.root=x", f"{group}={name}"])[group]
+        assert chosen == alone
+
+
+@pytest.mark.parametrize("name", names("generator"))
+def test_every_generator_builds_and_describes_itself(name: str) -> None:
+    node = compose_verb("train", ["data.root=x", f"generator={name}"]).generator
+    with torch.device("meta"):
+        network = make(node, "generator", GENERATORS, [], in_channels=3, out_channels=3)
+        again = catalogue.build(catalogue.describe(network))
+    shapes = {key: value.shape for key, value in network.state_dict().items()}
+    assert shapes == {key: value.shape for key, value in again.state_dict().items()}
+
+
+@pytest.mark.parametrize("name", names("discriminator"))
+def test_every_discriminator_judges_a_crop(name: str) -> None:
+    node = compose_verb("train", ["data.root=x", f"discriminator={name}"]).discriminator
+    with torch.device("meta"):
+        network = make(node, "discriminator", DISCRIMINATORS, [], in_channels=6)
+        assert network(torch.empty(1, 6, 64, 64)).shape[:2] == (1, 1)
+
+
+@pytest.mark.parametrize("name", names("method"))
+def test_every_method_builds(name: str) -> None:
+    method = make(compose_verb("train", ["data.root=x", f"method={name}"]).method, "method", METHODS, [])
+    trained = {role for phase in method.phases for role in phase.trains}
+    assert trained <= set(method.networks)
+
+
+@pytest.mark.parametrize("name", names("recipe"))
+def test_every_recipe_parses_and_describes_itself(name: str) -> None:
+    config = compose_verb("pairs", ["source=x", "out=y", f"recipe={name}"])
+    assert build_recipe(config.recipe, []).name == name
+    assert (conf_dir() / "recipe" / f"{name}.yaml").read_text().startswith("#")
+
+
+def test_lowres_takes_each_scale() -> None:
+    for scale in (2, 3, 4):
+        config = compose_verb("pairs", ["source=x", "out=y", "recipe=lowres", f"recipe.scale={scale}"])
+        assert build_recipe(config.recipe, []).scale == scale
+
+
+def test_sample_images_are_found() -> None:
+    assert len(list(sample_dir().glob("*.png"))) >= 24
+
+
+@pytest.mark.slow
+def test_a_wheel_works_from_any_folder(tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "-q"]
+    subprocess.run([*pip, "wheel", "--no-deps", "-w", tmp_path, ROOT], check=True)
+    venv.create(tmp_path / "venv", with_pip=True, system_site_packages=False)
+    python = tmp_path / "venv" / "bin" / "python"
+    site = next(p for p in sys.path if p.endswith("site-packages"))
+    (next((tmp_path / "venv" / "lib").glob("*/site-packages")) / "borrowed.pth").write_text(site)
+    subprocess.run([python, "-m", "pip", "-q", "install", "--no-deps", "--force-reinstall",
+                    next(tmp_path.glob("*.whl"))], check=True)  # fmt: skip
+    (tmp_path / "elsewhere").mkdir()
+    shown = subprocess.run([python, "-m", "gantrans", "train", "--cfg", "job"], cwd=tmp_path / "elsewhere",
+                           check=True, capture_output=True, text=True).stdout  # fmt: skip
+    assert str(tmp_path / "venv") in shown.split("root: ")[1].splitlines()[0]
