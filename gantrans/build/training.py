@@ -242,9 +242,9 @@ def _steps(text: str, key: str, images: int, batch_size: int) -> int:
 
 
 def _workers(asked: int | None, images: int, batch_size: int) -> int:
-    """One process a core, at most 4; none where a batch is cheap enough to make in between."""
+    """One process for every two cores, 1 to 4; none where starting one would cost more than it brings."""
     if asked is not None:
         return asked
     if images * batch_size < 16 or sys.platform == "win32":
         return 0
-    return min(4, os.cpu_count() or 1)
+    return min(4, max(1, (os.cpu_count() or 1) // 2))

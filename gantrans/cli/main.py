@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import os
 import sys
 import traceback
 from importlib import import_module
@@ -41,6 +42,8 @@ _DISK = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO, errno.EACCES, errno
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
+    # Idle threads sleep instead of spinning, so that loader processes and other runs get the cores (ADR 6).
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     args = list(sys.argv[1:] if argv is None else argv)
     if not args or args[0] in ("-h", "--help", "help"):
         print(
