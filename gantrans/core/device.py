@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 from dataclasses import dataclass
 
@@ -84,6 +85,8 @@ def open_core(device: str = "auto", precision: str = "auto", *, deterministic: b
         torch.backends.cuda.matmul.fp32_precision = "ieee" if deterministic else "tf32"
         torch.backends.cudnn.conv.fp32_precision = "ieee" if deterministic else "tf32"  # type: ignore[attr-defined]
         torch.backends.cudnn.benchmark = not deterministic
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS asks for
     torch.use_deterministic_algorithms(deterministic)
     chosen = "fp32" if precision == "auto" else precision
     return Core(torch.device(kind), chosen, channels_last=kind == "cuda")

@@ -26,7 +26,8 @@ class Meter:
             self.sums = {name: value.detach().double() for name, value in metrics.items()}
         else:
             for name, value in metrics.items():
-                self.sums[name] += value.detach()
+                # sums from a checkpoint are on the CPU at first
+                self.sums[name] = self.sums[name].to(value.device) + value.detach()
         self.steps += 1
 
     def flush(self) -> dict[str, float]:
