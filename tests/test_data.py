@@ -11,7 +11,7 @@ from PIL import Image
 
 from gantrans import draws
 from gantrans.build.config import compose_verb
-from gantrans.build.training import build_data
+from gantrans.build.data import build_data
 from gantrans.data.augment import Augment
 from gantrans.data.dataset import PairDataset, ReadHalves, read_files
 from gantrans.data.layouts import Item, find_items

@@ -1,35 +1,22 @@
-"""From a train config to a Job: data, networks, method, optimizers, schedule."""
+"""From a train config and its data to a Job: device, networks, method, optimizers, schedule."""
 
 from __future__ import annotations
 
 import os
 import sys
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from gantrans.build.config import close_to
+from gantrans.build.checks import check_numbers, steps
 from gantrans.build.factory import make
-from gantrans.build.recipe import build_recipe
 from gantrans.core.device import Core, open_core
 from gantrans.core.heap import keep_large_blocks
 from gantrans.core.seed import seed_torch
-from gantrans.data.augment import Augment
-from gantrans.data.dataset import (
-    MODES,
-    DegradeClean,
-    PairDataset,
-    Reader,
-    ReadHalves,
-    fingerprint,
-    read_files,
-)
-from gantrans.data.layouts import Index, Item, find_items
-from gantrans.data.preflight import check_headers
+from gantrans.data.dataset import MODES, DegradeClean, PairDataset, fingerprint
+from gantrans.data.layouts import Index
 from gantrans.draws import seed_of
 from gantrans.durations import parse_duration
 from gantrans.errors import ConfigError
@@ -41,7 +28,6 @@ from gantrans.nets.init import init_weights
 from gantrans.nets.patchgan import PatchGAN, PixelGAN
 from gantrans.nets.resnet import ResNetGenerator
 from gantrans.nets.unet import UNet
-from gantrans.training import schedule
 from gantrans.training.clock import Intervals
 from gantrans.training.ema import ema_copy
 from gantrans.training.job import Job, Schedule
@@ -53,39 +39,7 @@ from gantrans.training.validate import Validation
 GENERATORS = (UNet, ResNetGenerator)
 DISCRIMINATORS = (PatchGAN, PixelGAN)
 METHODS = (Pix2Pix,)
-
-
-def build_data(config: DictConfig) -> tuple[Index, PairDataset, PairDataset]:
-    """The index and the train and val datasets, their headers checked. Raises DataError or ConfigError."""
-    data = config.data
-    _check_choice("data.side", data.side, ("left", "right"))
-    for name in ("source_mode", "target_mode"):
-        _check_choice(f"data.{name}", data[name], tuple(MODES))
-    if not 0 < data.val_fraction < 1:
-        raise ConfigError(f"data.val_fraction={data.val_fraction}: must lie between 0 and 1")
-    augment = Augment(**{**OmegaConf.to_container(config.augment), "scale": tuple(config.augment.scale)})  # type: ignore[dict-item]
-    root = Path(data.root).expanduser()
-    index = find_items(root, data.layout, val_fraction=data.val_fraction, seed=config.seed)
-    if data.swap:
-        swapped = {s: [Item(i.key, i.target, i.source) for i in items] for s, items in index.splits.items()}
-        index = Index(index.root, index.layout, swapped)
-    items = [*index.splits["train"], *index.splits["val"]]
-    halves = index.layout == "side_by_side"
-    check_headers(items, crop=augment.crop, resize=augment.resize, halves=halves)
-    reader = _reader(config, index.layout)
-    train, val = (
-        PairDataset(index.splits[split], reader, augment, config.seed, data.source_mode, data.target_mode)
-        for split in ("train", "val")
-    )
-    return index, train, val
-
-
-def _reader(config: DictConfig, layout: str) -> Reader:
-    if layout == "paired":
-        return read_files
-    if layout == "side_by_side":
-        return ReadHalves(config.data.side)
-    return DegradeClean(build_recipe(config.recipe, list(config.plugins)), config.seed)
+INTERVALS = ("log.every", "val.every", "train.save_every")
 
 
 def build_core(config: DictConfig) -> Core:
@@ -127,7 +81,7 @@ def build_job(
     """Everything the loop needs, in its initial state. Raises ConfigError naming the key that does not
     fit."""
     index, train, val = parts
-    _check_numbers(config)
+    check_numbers(config)
     method = make(config.method, "method", METHODS, list(config.plugins))
     networks = build_networks(config, core, method)
     t, batch = config.train, config.train.batch_size
@@ -138,10 +92,6 @@ def build_job(
         torch.amp.GradScaler(core.device.type, enabled=core.precision == "fp16"),  # type: ignore[attr-defined]
     )
     total = parse_duration(t.total, "train.total")
-    steps = {
-        key: _steps(OmegaConf.select(config, key), key, len(train), batch)
-        for key in ("log.every", "val.every", "train.save_every")
-    }
     describable = isinstance(networks["generator"], GENERATORS)
     card = _card(config, networks["generator"], index, train, val, describable=describable)
     state.data = card.provenance["train_images_hash"]
@@ -155,14 +105,14 @@ def build_job(
         card=card,
         schedule=Schedule(t.schedule, t.flat, t.warmup, t.ema),
         total=total,
-        every=Intervals(steps["log.every"], steps["val.every"], steps["train.save_every"]),
+        every=Intervals(*(steps(config, key, len(train)) for key in INTERVALS)),
         batch_size=batch,
         workers=_workers(config.data.workers, len(train), batch),
         seed=config.seed,
         best=config.val.best,
         keep_last=t.keep_last,
         config_text=OmegaConf.to_yaml(config, resolve=True),
-        stop_at=None if t.stop_at is None else _steps(t.stop_at, "train.stop_at", len(train), batch),
+        stop_at=None if t.stop_at is None else steps(config, "train.stop_at", len(train)),
         describable=describable,
     )
 
@@ -202,43 +152,6 @@ def _file_scale(val: PairDataset) -> int:
     first."""
     source, target = val.reader(val.items[0], 0)
     return max(1, target.shape[0] // source.shape[0])
-
-
-def _check_numbers(config: DictConfig) -> None:
-    t = config.train
-    checks = {
-        "train.batch_size": (t.batch_size >= 1, "1 or more"),
-        "train.lr": (t.lr > 0, "more than 0"),
-        "train.flat": (0 <= t.flat <= 1, "0 to 1"),
-        "train.warmup": (t.warmup >= 0, "0 or more"),
-        "train.ema": (0 <= t.ema < 1, "0 to less than 1"),
-        "train.keep_last": (t.keep_last >= 1, "1 or more"),
-        "train.betas": (
-            len(t.betas) == 2 and all(0 <= b < 1 for b in t.betas),
-            "two numbers from 0 to less than 1",
-        ),
-        "val.images": (config.val.images >= 1, "1 or more"),
-        "val.probes": (1 <= config.val.probes <= 64, "1 to 64"),
-        "data.workers": (config.data.workers is None or config.data.workers >= 0, "0 or more, or null"),
-    }
-    for key, (fits, accepted) in checks.items():
-        if not fits:
-            raise ConfigError(f"{key}={OmegaConf.select(config, key)}: accepted: {accepted}")
-    _check_choice("train.schedule", t.schedule, schedule.KINDS)
-    _check_choice("val.best", config.val.best, ("psnr", "ssim", None))
-    _check_choice("val.norm_statistics", config.val.norm_statistics, ("running", "image"))
-
-
-def _check_choice(key: str, value: Any, accepted: tuple[Any, ...]) -> None:
-    if value not in accepted:
-        raise ConfigError(f"{key}={value}: {close_to(str(value), [str(a) for a in accepted])}")
-
-
-def _steps(text: str, key: str, images: int, batch_size: int) -> int:
-    duration = parse_duration(text, key)
-    if duration.is_time:
-        raise ConfigError(f"{key}={text}: must be counted in step, img or ep; only train.total takes a time")
-    return duration.steps(images, batch_size)
 
 
 def _workers(asked: int | None, images: int, batch_size: int) -> int:

@@ -64,7 +64,8 @@ def _resume(path: Path, overrides: list[str], *, show: bool) -> None:
 
 
 def _go_on(config, folder, overrides: list[str]) -> None:
-    from gantrans.build.training import build_core, build_data, build_job
+    from gantrans.build.data import build_data
+    from gantrans.build.training import build_core, build_job
     from gantrans.cli.train import fit
     from gantrans.training.checkpoint import load_newest
     from gantrans.training.clock import planned_steps

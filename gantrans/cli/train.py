@@ -26,7 +26,8 @@ def run(args: list[str]) -> None:
 
 def launch(config: DictConfig, overrides: list[str]) -> None:
     """Train from a complete config in a new run folder."""
-    from gantrans.build.training import build_core, build_data, build_job
+    from gantrans.build.data import build_data
+    from gantrans.build.training import build_core, build_job
     from gantrans.training.run_folder import create_run
 
     core = build_core(config)
