@@ -70,7 +70,7 @@ def test_a_table_names_the_files(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         save(tmp_path / "x" / name, draw_picture(0))
     (tmp_path / "t.csv").write_text("source,target\nx/a.png,x/b.png\nx/b.png,x/a.png\n")
-    rows = [json.dumps({"source": "x/a.png", "target": "x/b.png"}) for _ in range(2)]
+    rows = [json.dumps({"source": f"x/{a}.png", "target": f"x/{b}.png"}) for a, b in ("ab", "ba")]
     (tmp_path / "t.jsonl").write_text("\n".join(rows))
     for table in ("t.csv", "t.jsonl"):
         assert len([k for keys in find(tmp_path / table).values() for k in keys]) == 2
@@ -78,7 +78,7 @@ def test_a_table_names_the_files(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"row 1 names .*none\.png"):
         find(tmp_path / "bad.csv")
     (tmp_path / "bad.jsonl").write_text('{"in": "x/a.png"}\n')
-    with pytest.raises(DataError, match="row 1 has no columns"):
+    with pytest.raises(DataError, match=r"row 1 must name two files.*found in"):
         find(tmp_path / "bad.jsonl")
 
 
@@ -149,9 +149,16 @@ def test_headers_are_checked_before_a_run(tmp_path: Path) -> None:
     save(tmp_path / "t.png", draw_picture(0, 31, 40))
     save(tmp_path / "small.png", draw_picture(0, 15, 20))
     s, t, small = (tmp_path / f"{n}.png" for n in ("s", "t", "small"))
+    assert check_headers([Item("a", s, s)], crop=None, resize=None, halves=False) == 1
     with pytest.raises(DataError, match=r"s\.png is 40x30 but .*t\.png is 40x31"):
         check_headers([Item("a", s, t)], crop=None, resize=None, halves=False)
-    check_headers([Item("a", small, s)], crop=None, resize=None, halves=False)  # half the size: lowres pairs
+    assert check_headers([Item("a", small, s)], crop=None, resize=None, halves=False) == 2  # lowres pairs
+    with pytest.raises(DataError, match="same scale"):
+        check_headers([Item("a", small, s), Item("b", s, s)], crop=None, resize=None, halves=False)
+    save(tmp_path / "odd.png", draw_picture(0, 30, 41))
+    odd = tmp_path / "odd.png"
+    with pytest.raises(DataError, match=r"odd\.png is 41 pixels wide"):
+        check_headers([Item("a", odd, odd)], crop=None, resize=None, halves=True)
     with pytest.raises(DataError, match=r"1 of 2 .*crop of 20.*small\.png.*augment\.crop=15"):
         check_headers([Item("a", s, s), Item("b", small, small)], crop=20, resize=None, halves=False)
     check_headers([Item("b", small, small)], crop=20, resize=20, halves=False)
@@ -265,6 +272,26 @@ def test_lowres_sources_are_enlarged_to_the_target(photos: Path) -> None:
     assert source.shape == target.shape == (32, 32, 3)
 
 
+def test_swap_exchanges_halves_and_is_refused_for_clean_images(tmp_path: Path, photos: Path) -> None:
+    for i in range(3):
+        save(tmp_path / "ab" / f"{i}.png", np.hstack([draw_picture(i), draw_picture(i + 9)]))
+    options = [*TINY, f"data.root={tmp_path / 'ab'}", "data.layout=side_by_side"]
+    plain = build_data(compose_verb("train", options))[1]
+    swapped = build_data(compose_verb("train", [*options, "data.swap=true"]))[1]
+    assert np.array_equal(plain.whole(0)[0], swapped.whole(0)[1])
+    assert not np.array_equal(plain.whole(0)[0], swapped.whole(0)[0])
+    with pytest.raises(ConfigError, match=r"data.swap"):
+        build_data(compose_verb("train", [*TINY, f"data.root={photos}", "data.swap=true"]))
+
+
+def test_a_test_folder_without_train_is_never_trained_on(tmp_path: Path) -> None:
+    for name in ("a", "b", "c", "test/d"):
+        save(tmp_path / f"{name}.png", draw_picture(0))
+    found = find(tmp_path)
+    assert sorted(found["train"] + found["val"]) == ["a.png", "b.png", "c.png"]
+    assert found["test"] == ["d.png"]
+
+
 def test_swap_and_modes(tmp_path: Path) -> None:
     for i in range(3):
         save(tmp_path / "A" / f"{i}.png", draw_picture(i))
@@ -273,5 +300,4 @@ def test_swap_and_modes(tmp_path: Path) -> None:
     plain = build_data(compose_verb("train", options))[1]
     swapped = build_data(compose_verb("train", [*options, "data.swap=true"]))[1]
     assert plain.whole(0)[0].shape[2] == 1
-    assert plain.items[0].source == swapped.items[0].target
     assert np.array_equal(swapped.whole(0)[1], np.asarray(Image.open(plain.items[0].source)))

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from gantrans.cli.main import main
 from gantrans.errors import CheckpointError
+from gantrans.inference.predictor import Predictor
 from gantrans.methods.pix2pix import Pix2Pix
 from gantrans.training import checkpoint
+from gantrans.training.validate import Validation
 from tests.conftest import TINY, Cli
 
 
@@ -93,14 +96,30 @@ def test_resume_is_bit_exact(photos: Path, tmp_path: Path, cli: Cli, stop: int) 
     assert (whole / "metrics.jsonl").read_bytes() == (parts / "metrics.jsonl").read_bytes()
 
 
-def in_a_child(args: list[str]) -> int:
+def in_a_child(args: list[str], *, own_group: bool = False) -> int:
     """Start `gantrans args` in a forked process; returns its pid."""
     pid = os.fork()
     if pid == 0:
+        if own_group:
+            os.setpgid(0, 0)
         with Path(os.devnull).open("w") as nowhere:
             sys.stdout = sys.stderr = nowhere
             os._exit(main(args))
     return pid
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_signal_to_the_whole_group_saves_too(photos: Path, tmp_path: Path) -> None:
+    """As timeout, systemd and schedulers send it: the loader processes get it as well."""
+    run = tmp_path / "run"
+    pid = in_a_child(start(photos, run, "train.total=400step", "data.workers=1"), own_group=True)
+    wait_for(run / "checkpoints" / "step-000002.json", pid)
+    os.killpg(pid, signal.SIGTERM)
+    _, ended = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(ended) == 143
+    status = json.loads((run / "status.json").read_text())
+    assert status["state"] == "preempted"
+    assert newest(run)["step"] == status["step"]
 
 
 def wait_for(path: Path, pid: int) -> None:
@@ -185,7 +204,7 @@ def test_retention_keeps_the_newest_and_the_best(tmp_path: Path) -> None:
     for step in range(1, 7):
         checkpoint.save(tmp_path, {"step": step}, step, {})
     (tmp_path / "step-000099.pt").write_bytes(b"a save that was killed before its marker")
-    checkpoint.tidy(tmp_path, keep_last=2, best_step=3)
+    checkpoint.tidy(tmp_path, keep_last=2, best_step=3, newest=6)
     assert [s.step for s in checkpoint.listed(tmp_path)] == [3, 5, 6]
     assert len(list(tmp_path.iterdir())) == 6
 
@@ -248,6 +267,93 @@ def test_a_time_budget_ends_on_time(photos: Path, tmp_path: Path, cli: Cli) -> N
     status = json.loads((run / "status.json").read_text())
     assert status["state"] == "finished"
     assert status["step"] == status["total_steps"] > 3
+
+
+def test_a_longer_time_budget_goes_on_and_a_slow_start_does_not_shorten_it(
+    photos: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = Validation.measure
+
+    def slow(self: Validation, predictor: Predictor) -> dict[str, float]:
+        time.sleep(0.8)
+        return honest(self, predictor)
+
+    monkeypatch.setattr(Validation, "measure", slow)
+    run = tmp_path / "run"
+    assert cli(*start(photos, run, "train.total=1.5s", "val.every=10000step")).code == 0
+    steps = newest(run)["step"]
+    assert steps > 5
+    assert "already" in cli("resume", run).out
+    assert cli("resume", run, "train.total=4s").code == 0
+    assert newest(run)["step"] > steps
+
+
+def test_a_run_stopped_at_its_last_step_is_finished_by_resume(photos: Path, tmp_path: Path, cli: Cli) -> None:
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    assert cli(*start(photos, whole, "train.total=7step")).code == 0
+    assert cli(*start(photos, run, "train.total=7step", "train.stop_at=7step")).code == 0
+    assert json.loads((run / "status.json").read_text())["state"] == "preempted"
+    for _ in range(2):
+        assert cli("resume", run, "train.stop_at=null").code == 0
+        assert json.loads((run / "status.json").read_text())["state"] == "finished"
+        assert (whole / "metrics.jsonl").read_bytes() == (run / "metrics.jsonl").read_bytes()
+    assert (run / "samples" / "step-000007.png").exists()
+
+
+def test_another_metric_chooses_anew(photos: Path, tmp_path: Path, cli: Cli) -> None:
+    run = tmp_path / "run"
+    assert cli(*start(photos, run, "val.best=psnr")).code == 0
+    assert newest(run)["best"]["metric"] == "psnr"
+    assert cli("resume", run, "val.best=ssim", "train.total=9step").code == 0
+    best = newest(run)["best"]
+    assert best["metric"] == "ssim"
+    assert best["value"] < 1.01
+
+
+def test_an_unfinished_start_does_not_block_the_folder(photos: Path, tmp_path: Path, cli: Cli) -> None:
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / ".lock").touch()
+    assert cli(*start(photos, run)).code == 0
+    foreign = tmp_path / "foreign"
+    (foreign / "checkpoints").mkdir(parents=True)
+    (foreign / "checkpoints" / "mine.pt").touch()
+    answer = cli(*start(photos, foreign))
+    assert answer.code == 6
+    assert (foreign / "checkpoints" / "mine.pt").exists()
+
+
+def test_sources_of_half_the_size_train_resume_and_translate(photos: Path, tmp_path: Path, cli: Cli) -> None:
+    pairs, out = tmp_path / "pairs", tmp_path / "out"
+    assert cli("pairs", f"source={photos}", f"out={pairs}", "recipe=lowres", "workers=1").code == 0
+    for name, root in (("fly", photos), ("files", pairs)):
+        run = tmp_path / name
+        answer = cli(*start(root, run, "recipe=lowres", "train.stop_at=3step"))
+        assert answer.code == 0, answer.err
+        assert cli("resume", run, "train.stop_at=null").code == 0
+        assert cli("translate", f"model={run}", f"source={photos}", f"out={out / name}").code == 0
+        for path in photos.iterdir():
+            was, now = (Image.open(p).size for p in (path, out / name / path.name))
+            assert now == (was[0] * 2, was[1] * 2)
+
+
+def test_weights_that_are_not_finite_are_never_saved(
+    photos: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, calls = torch.optim.Adam.step, []
+
+    def spoil(self, *args, **kwargs):
+        honest(self, *args, **kwargs)
+        calls.append(1)
+        if len(calls) == 7:
+            with torch.no_grad():
+                self.param_groups[0]["params"][0].fill_(float("inf"))
+
+    monkeypatch.setattr(torch.optim.Adam, "step", spoil)
+    run = tmp_path / "run"
+    answer = cli(*start(photos, run, "val.every=100step"))
+    assert answer.code == 7, answer.err
+    assert newest(run)["step"] == 2
 
 
 def test_a_full_disk_ends_with_5_and_keeps_what_was_saved(

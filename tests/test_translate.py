@@ -222,6 +222,8 @@ HOSTILE = {
     "mode": lambda f: damage(f, source_mode="cmyk"),
     "statistics": lambda f: damage(f, norm_statistics="none"),
     "scale": lambda f: damage(f, scale=10**6),
+    "range": lambda f: damage(f, value_range=[0, 1]),
+    "channels": lambda f: damage(f, source_mode="grey"),
 }  # fmt: skip
 
 

@@ -9,8 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from gantrans.build.checks import check_choice
 from gantrans.build.recipe import build_recipe
 from gantrans.data.augment import Augment
-from gantrans.data.dataset import MODES, DegradeClean, PairDataset, Reader, ReadHalves, read_files
-from gantrans.data.layouts import Index, Item, find_items
+from gantrans.data.dataset import MODES, DegradeClean, PairDataset, Reader, ReadHalves, Swapped, read_files
+from gantrans.data.layouts import Index, find_items
 from gantrans.data.preflight import check_headers
 from gantrans.errors import ConfigError
 
@@ -26,23 +26,31 @@ def build_data(config: DictConfig) -> tuple[Index, PairDataset, PairDataset]:
     augment = Augment(**{**OmegaConf.to_container(config.augment), "scale": tuple(config.augment.scale)})  # type: ignore[dict-item]
     root = Path(data.root).expanduser()
     index = find_items(root, data.layout, val_fraction=data.val_fraction, seed=config.seed)
-    if data.swap:
-        swapped = {s: [Item(i.key, i.target, i.source) for i in items] for s, items in index.splits.items()}
-        index = Index(index.root, index.layout, swapped)
     items = [*index.splits["train"], *index.splits["val"]]
     halves = index.layout == "side_by_side"
-    check_headers(items, crop=augment.crop, resize=augment.resize, halves=halves)
+    scale = check_headers(items, crop=augment.crop, resize=augment.resize, halves=halves)
     reader = _reader(config, index.layout)
+    if isinstance(reader, DegradeClean):
+        scale = reader.recipe.scale
+    if scale > 1 and (augment.resize or data.swap):
+        raise ConfigError(
+            f"augment.resize and data.swap do not go with sources of 1/{scale} the size; leave them out"
+        )
     train, val = (
-        PairDataset(index.splits[split], reader, augment, config.seed, data.source_mode, data.target_mode)
+        PairDataset(
+            index.splits[split], reader, augment, config.seed, data.source_mode, data.target_mode, scale
+        )
         for split in ("train", "val")
     )
     return index, train, val
 
 
 def _reader(config: DictConfig, layout: str) -> Reader:
+    if layout == "clean" and config.data.swap:
+        raise ConfigError("data.swap=true: clean images have no source to exchange; leave it out")
     if layout == "paired":
-        return read_files
+        return Swapped(read_files) if config.data.swap else read_files
     if layout == "side_by_side":
-        return ReadHalves(config.data.side)
+        other = {"left": "right", "right": "left"}[config.data.side]
+        return ReadHalves(other if config.data.swap else config.data.side)
     return DegradeClean(build_recipe(config.recipe, list(config.plugins)), config.seed)

@@ -84,6 +84,8 @@ def build_job(
     check_numbers(config)
     method = make(config.method, "method", METHODS, list(config.plugins))
     networks = build_networks(config, core, method)
+    for role in method.networks:
+        _check_crop(config.augment.crop, networks[role])
     t, batch = config.train, config.train.batch_size
     state = State(
         networks,
@@ -93,7 +95,7 @@ def build_job(
     )
     total = parse_duration(t.total, "train.total")
     describable = isinstance(networks["generator"], GENERATORS)
-    card = _card(config, networks["generator"], index, train, val, describable=describable)
+    card = _card(config, networks["generator"], index, train, describable=describable)
     state.data = card.provenance["train_images_hash"]
     return Job(
         run=run,
@@ -122,7 +124,6 @@ def _card(
     generator: nn.Module,
     index: Index,
     train: PairDataset,
-    val: PairDataset,
     *,
     describable: bool,
 ) -> Card:
@@ -132,7 +133,7 @@ def _card(
         network=catalogue.describe(generator) if describable else {},
         source_mode=config.data.source_mode,
         target_mode=config.data.target_mode,
-        scale=recipe.scale if recipe else _file_scale(val),
+        scale=train.scale,
         norm_statistics=config.val.norm_statistics,
         task=config.task,
         provenance={
@@ -147,11 +148,13 @@ def _card(
     )
 
 
-def _file_scale(val: PairDataset) -> int:
-    """How many times larger the targets are than the source files (pairs made by recipe lowres), by the
-    first."""
-    source, target = val.reader(val.items[0], 0)
-    return max(1, target.shape[0] // source.shape[0])
+def _check_crop(crop: int | None, discriminator: nn.Module) -> None:
+    least = getattr(discriminator, "least", 1)
+    if crop is not None and crop < least:
+        raise ConfigError(
+            f"augment.crop={crop}: this discriminator needs {least} pixels or more; "
+            "enlarge the crop or lower discriminator.layers"
+        )
 
 
 def _workers(asked: int | None, images: int, batch_size: int) -> int:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gantrans.errors import ConfigError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from gantrans.training.run_folder import RunFolder
 
 HELP = """gantrans resume RUN_DIR [key=value ...]
 
@@ -21,7 +27,10 @@ REFUSED = (
     "data.source_mode",
     "data.target_mode",
     "train.betas",
+    "run.dir",
 )
+
+GROUPS = ("recipe", "method", "experiment")
 
 
 def run(args: list[str]) -> None:
@@ -30,7 +39,12 @@ def run(args: list[str]) -> None:
         print(HELP.format(refused=", ".join(REFUSED)), end="")
         return
     show = "--cfg" in args
-    words = [a for a in args if a not in ("--cfg", "job")]
+    words = list(args)
+    if show:
+        at = words.index("--cfg")
+        if words[at + 1 : at + 2] != ["job"]:
+            raise ConfigError("--cfg: accepted is --cfg job")
+        del words[at : at + 2]
     if not words or "=" in words[0] or words[0].startswith("-"):
         raise ConfigError("resume needs the run folder first: gantrans resume RUN_DIR [key=value ...]")
     bad = next((w for w in words[1:] if "=" not in w), None)
@@ -51,6 +65,11 @@ def _resume(path: Path, overrides: list[str], *, show: bool) -> None:
             f"{', '.join(refused)}: cannot be changed on resume, as the saved state would not fit; "
             f"start a new run for that (refused: {', '.join(REFUSED)})"
         )
+    group = next((o for o in overrides if o.partition("=")[0] in GROUPS), None)
+    if group:
+        raise ConfigError(
+            f"{group}: resume changes single keys (recipe.steps=[...]), it makes no new choices"
+        )
     folder = open_run(path)
     try:
         config = load_config(folder.config, overrides)
@@ -63,7 +82,7 @@ def _resume(path: Path, overrides: list[str], *, show: bool) -> None:
         folder.close()
 
 
-def _go_on(config, folder, overrides: list[str]) -> None:
+def _go_on(config: DictConfig, folder: RunFolder, overrides: list[str]) -> None:
     from gantrans.build.data import build_data
     from gantrans.build.training import build_core, build_job
     from gantrans.cli.train import fit
@@ -76,7 +95,11 @@ def _go_on(config, folder, overrides: list[str]) -> None:
     folder.make_folders()
     if any(folder.checkpoints.iterdir()):
         data_now = job.state.data
-        _, state = load_newest(folder.checkpoints)
+        saved, state, damaged = load_newest(folder.checkpoints)
+        if damaged:
+            print(
+                f"note      damaged, so not used: {', '.join(damaged)}; {saved.path.name} is", file=sys.stderr
+            )
         job.state.load_state_dict(state)
         set_base_rate(job.state.optimizers, config.train.lr)
         if job.state.data != data_now:
@@ -86,7 +109,8 @@ def _go_on(config, folder, overrides: list[str]) -> None:
             )
             job.state.data = data_now
     total = planned_steps(job.total, job.state, images=len(job.train), batch_size=job.batch_size)
-    if total is not None and job.state.step >= total:
+    finished = folder.read_status().get("state") == "finished"
+    if finished and total is not None and job.state.step >= total:
         print(f"finished  already, at step {job.state.step}; to go further give a longer train.total=...")
         return
     if overrides:

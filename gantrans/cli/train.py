@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gantrans.cli.options import run_verb
-from gantrans.errors import GantransError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -35,12 +34,12 @@ def launch(config: DictConfig, overrides: list[str]) -> None:
     folder = create_run(Path(config.run.dir).expanduser() if config.run.dir else None, config.task or "train")
     try:
         job = build_job(config, folder, core, parts)
+        folder.write("config.yaml", job.config_text)
         folder.make_folders()
         folder.write("overrides.txt", "".join(f"{o}\n" for o in overrides))
         folder.write("env.json", json.dumps(environment(), indent=2) + "\n")
-        folder.write("config.yaml", job.config_text)
         fit(job)
-    except GantransError:
+    except BaseException:
         folder.discard_if_unused()
         raise
     finally:
@@ -64,25 +63,31 @@ def announce(job: Job) -> None:
     print(f"data      {len(job.train)} training and {len(job.validation.val)} validation images ({how})")
     print(f"networks  {networks}")
     print(f"device    {job.core.describe()}; {job.workers} loader processes", flush=True)
+    if job.train.items == job.validation.val.items:
+        print("note      one image: validation looks at the training image itself", file=sys.stderr)
     if not job.describable:
         print("note      the generator is a class of your own: no bundle will be written", file=sys.stderr)
 
 
 def conclude(job: Job, report: Reporting) -> None:
-    v, path = report.validated, job.run.path
-    if not v:
-        print(f"saved at step {job.state.step}; go on with `gantrans resume {path}`")
+    v, state, path = report.validated, job.state, job.run.path
+    if state.total is None or state.step < state.total:
+        print(f"\nstopped at step {state.step}, saved; go on with `gantrans resume {path}`")
         return
     images = min(len(job.validation.val), job.validation.images)
     print(
-        f"\nstep {job.state.step} of {job.state.total}, {job.state.seconds:.0f} s. "
-        f"On {images} validation images:\n"
+        f"\nstep {state.step} of {state.total}, {state.seconds:.0f} s. On {images} validation images:\n"
         f"    PSNR  input {v['psnr_input']:6.2f} dB  output {v['psnr']:6.2f} dB  ({v['psnr_gain']:+.2f})\n"
         f"    SSIM  input {v['ssim_input']:6.4f}     output {v['ssim']:6.4f}     ({v['ssim_gain']:+.4f})\n\n"
         f"pictures     {report.sample}   (source | output | target | error)\n"
-        f"curves       tensorboard --logdir {job.run.tensorboard}\n"
-        f"your photos  gantrans translate model={path} source=PHOTOS out=RESULTS"
+        f"curves       tensorboard --logdir {job.run.tensorboard}"
     )
+    if job.describable:
+        chosen = f"best {job.best}" if job.best else "latest"
+        print(
+            f"bundle       {job.run.bundle}   ({chosen}, of step {state.best['step']})\n"
+            f"your photos  gantrans translate model={path} source=PHOTOS out=RESULTS"
+        )
 
 
 def environment() -> dict[str, object]:

@@ -26,11 +26,11 @@ def _translate(config: DictConfig, overrides: list[str]) -> None:
 
     del overrides
     source, out = Path(config.source).expanduser(), Path(config.out).expanduser()
-    plan(source, out, config.format)
+    planned = plan(source, out, config.format)
     network, card = load_bundle(Path(config.model).expanduser())
     keep_large_blocks()
     predictor = Predictor(network, card, open_core(config.device, config.precision))
-    summary = translate(predictor, source, out, form=config.format, overwrite=config.overwrite)
+    summary = translate(predictor, planned, overwrite=config.overwrite)
     for line in summary.failed:
         print(f"not translated: {line}", file=sys.stderr)
     kept = f", {summary.kept} kept that were there (overwrite=true redoes them)" if summary.kept else ""

@@ -79,6 +79,11 @@ class Augment:
                     "0..180, scale [low, high] within 0.1..10, warp 0..0.25, jitter 0..1"
                 )
 
+        if self.resize and self.crop and self.resize < self.crop:
+            raise ConfigError(
+                f"augment.resize={self.resize} is smaller than augment.crop={self.crop}; make it as large"
+            )
+
     def draw(self, rng: np.random.Generator, height: int, width: int) -> Geometry:
         """One geometry for a picture of height x width pixels, to be applied to source and target alike."""
         crop_h, crop_w = (self.crop, self.crop) if self.crop else (height, width)

@@ -37,6 +37,17 @@ def read_files(item: Item, draw: int) -> Pair:
 
 
 @dataclass(frozen=True)
+class Swapped:
+    """Another reader with source and target exchanged."""
+
+    reader: Reader
+
+    def __call__(self, item: Item, draw: int) -> Pair:
+        source, target = self.reader(item, draw)
+        return target, source
+
+
+@dataclass(frozen=True)
 class ReadHalves:
     """A side-by-side file cut in the middle; `side` ("left" or "right") is the source."""
 
@@ -65,7 +76,10 @@ class DegradeClean:
 
 @dataclass(frozen=True)
 class PairDataset:
-    """The images of one split. `source_mode` and `target_mode` are "rgb" or "grey"."""
+    """The images of one split. `source_mode` and `target_mode` are "rgb" or "grey".
+
+    Sources are 1/`scale` the size of their targets (recipe lowres, or such files).
+    """
 
     items: list[Item]
     reader: Reader
@@ -73,16 +87,25 @@ class PairDataset:
     seed: int
     source_mode: str = "rgb"
     target_mode: str = "rgb"
+    scale: int = 1
 
     def __len__(self) -> int:
         return len(self.items)
 
     def whole(self, index: int, draw: int = 0) -> Pair:
-        """Item `index` without random augmentation: resized if so configured, whole, in the chosen modes."""
+        """Item `index` without random augmentation, as a user has it: whole, in the chosen modes, a source of
+        1/`scale` the target's size; resized if so configured."""
         item = self.items[index]
         source, target = self.reader(item, draw)
         target = _to_mode(target, self.target_mode)
-        source = _same_size(_to_mode(source, self.source_mode), target, item)
+        source = _to_mode(source, self.source_mode)
+        expected = tuple(side // self.scale for side in target.shape[:2])
+        if source.shape[:2] != expected:
+            (sh, sw), (th, tw) = source.shape[:2], target.shape[:2]
+            raise DataError(
+                f"{item.source} is {sw}x{sh} but {item.target} is {tw}x{th}: sources must be 1/{self.scale} "
+                "of their targets' size here, as the others are; resize or remove it"
+            )
         if self.augment.resize:
             source, target = (_shorter_side(p, self.augment.resize) for p in (source, target))
         return source, target
@@ -90,6 +113,7 @@ class PairDataset:
     def pair(self, epoch: int, index: int) -> Pair:
         """Item `index` as it is seen in `epoch`: degraded and augmented by draws of (seed, epoch, key)."""
         source, target = self.whole(index, draw=epoch)
+        source = enlarged(source, target)
         key, crop = self.items[index].key, self.augment.crop
         height, width = target.shape[:2]
         if crop and min(height, width) < crop:
@@ -108,19 +132,10 @@ def _to_mode(pixels: np.ndarray, mode: str) -> np.ndarray:
     return colour.to_rgb(pixels) if mode == "rgb" else colour.to_grey(pixels)
 
 
-def _same_size(source: np.ndarray, target: np.ndarray, item: Item) -> np.ndarray:
-    """Bring a source that is a whole number of times smaller (recipe lowres) to the target's size,
-    bicubic."""
-    (sh, sw), (th, tw) = source.shape[:2], target.shape[:2]
-    if (sh, sw) == (th, tw):
-        return source
-    scale = th // max(sh, 1)
-    if scale >= 2 and (sh * scale, sw * scale) == (th, tw):
-        return _resize(source, th, tw)
-    raise DataError(
-        f"{item.source} is {sw}x{sh} but {item.target} is {tw}x{th}: a pair needs equal sizes "
-        "(or a source that is smaller by a whole factor); resize or remove it"
-    )
+def enlarged(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The source at its target's size, bicubic, as the network sees it (see Predictor)."""
+    height, width = target.shape[:2]
+    return source if source.shape[:2] == (height, width) else _resize(source, height, width)
 
 
 def _shorter_side(pixels: np.ndarray, side: int) -> np.ndarray:

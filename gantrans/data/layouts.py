@@ -48,6 +48,8 @@ def find_items(root: Path, layout: str, *, val_fraction: float, seed: int) -> In
         raise ConfigError(f"data.layout={layout}: accepted are {', '.join(LAYOUTS)}")
     if not root.exists():
         raise DataError(f"data.root={root}: no such file or folder")
+    if root.is_file() and layout not in ("auto", "paired"):
+        raise ConfigError(f"data.layout={layout}: {root} is a file, and a table of pairs is layout paired")
     if layout == "auto":
         layout = "paired" if root.is_file() or any(_role_folders(root)) else "clean"
     if root.is_file():
@@ -124,11 +126,13 @@ def _single_splits(root: Path) -> dict[str, list[Item]]:
     """One picture a file (clean or side by side): train/, val/ and test/ folders are honoured when
     present."""
     folders = {
-        split: next((root / n for n in names if (root / n).is_dir()), None) for split, names in SPLITS.items()
+        split: root / name for split, names in SPLITS.items() for name in names if (root / name).is_dir()
     }
-    if folders["train"] is None:
-        return {"train": _items_of(root)}
-    return {split: _items_of(folder) for split, folder in folders.items() if folder is not None}
+    named = {split: _items_of(folder) for split, folder in folders.items()}
+    if "train" in named:
+        return named
+    held = set(folders.values())
+    return {"train": [item for item in _items_of(root) if not held & set(item.source.parents)], **named}
 
 
 def _items_of(folder: Path) -> list[Item]:
@@ -142,20 +146,30 @@ def _read_table(path: Path) -> Iterator[Item]:
         raise DataError(
             f"data.root={path}: a folder, or a .csv / .jsonl file with two file columns, is needed"
         )
-    with path.open(newline="", encoding="utf-8") as stream:
+    with path.open(newline="", encoding="utf-8-sig") as stream:
         try:
-            rows = list(csv.DictReader(stream)) if path.suffix == ".csv" else [json.loads(s) for s in stream]
+            rows = (
+                list(csv.DictReader(stream))
+                if path.suffix == ".csv"
+                else [json.loads(s) for s in stream if s.strip()]
+            )
         except (json.JSONDecodeError, UnicodeDecodeError, csv.Error) as error:
             raise DataError(f"{path}: not readable as {path.suffix}: {error}") from error
     for number, row in enumerate(rows, start=1):
-        values = [row[k] for k in ("source", "target") if k in row] if isinstance(row, dict) else []
+        row = row if isinstance(row, dict) else {}
+        values = (
+            [row[k] for k in ("source", "target")] if {"source", "target"} <= row.keys() else [*row.values()]
+        )
         if len(values) != 2 or not all(isinstance(v, str) and v for v in values):
-            raise DataError(f"{path}: row {number} has no columns 'source' and 'target' that name files")
+            raise DataError(
+                f"{path}: row {number} must name two files, in columns source and target or in just two "
+                f"columns; found {', '.join(map(str, row)) or 'nothing'}"
+            )
         source, target = (path.parent / v for v in values)
         for file in (source, target):
             if not file.is_file():
                 raise DataError(f"{path}: row {number} names {file}, which does not exist")
-        yield Item(f"{number:06d}-{source.stem}", source, target)
+        yield Item(" + ".join(values), source, target)
 
 
 def _with_validation(splits: dict[str, list[Item]], fraction: float, seed: int) -> dict[str, list[Item]]:

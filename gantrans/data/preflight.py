@@ -11,7 +11,7 @@ from gantrans.errors import DataError
 from gantrans.imaging.read import Header, UnreadableImage, probe
 
 
-def check_headers(items: list[Item], *, crop: int | None, resize: int | None, halves: bool) -> None:
+def check_headers(items: list[Item], *, crop: int | None, resize: int | None, halves: bool) -> int:
     """Raise DataError naming files that cannot be read, that do not fit together, or are smaller than the
     crop."""
     files = sorted({path for item in items for path in (item.source, item.target)})
@@ -24,9 +24,12 @@ def check_headers(items: list[Item], *, crop: int | None, resize: int | None, ha
             + ". Mend or remove them"
         )
     headers = {path: header for path, header in found.items() if isinstance(header, Header)}
-    _check_sizes(items, headers)
+    scale = _common_scale(items, headers)
+    if halves:
+        _check_halves(items, headers)
     if crop and not resize:
         _check_crop(items, headers, crop, halves)
+    return scale
 
 
 def _probe(path: Path) -> Header | UnreadableImage:
@@ -36,7 +39,10 @@ def _probe(path: Path) -> Header | UnreadableImage:
         return error
 
 
-def _check_sizes(items: list[Item], headers: dict[Path, Header]) -> None:
+def _common_scale(items: list[Item], headers: dict[Path, Header]) -> int:
+    """How many times larger than its source every target is. Raises DataError naming the first that
+    differs."""
+    scales: dict[int, Item] = {}
     for item in items:
         source, target = headers[item.source], headers[item.target]
         scale = max(1, target.height // max(source.height, 1))
@@ -46,6 +52,22 @@ def _check_sizes(items: list[Item], headers: dict[Path, Header]) -> None:
                 f"{target.width}x{target.height}: a pair needs equal sizes (or a source that is smaller by a "
                 "whole factor); resize or remove it"
             )
+        scales.setdefault(scale, item)
+    if len(scales) > 1:
+        named = ", ".join(f"{item.target} is {scale} times its source" for scale, item in scales.items())
+        raise DataError(
+            f"all pairs need the same scale, but {named}; separate them into folders of their own"
+        )
+    return next(iter(scales))
+
+
+def _check_halves(items: list[Item], headers: dict[Path, Header]) -> None:
+    odd = next((i.source for i in items if headers[i.source].width % 2), None)
+    if odd is not None:
+        raise DataError(
+            f"{odd} is {headers[odd].width} pixels wide: two pictures side by side have an even "
+            "width; cut or remove it"
+        )
 
 
 def _check_crop(items: list[Item], headers: dict[Path, Header], crop: int, halves: bool) -> None:

@@ -62,17 +62,17 @@ class StepSampler:
             step += 1
 
 
-class _Addressed(Dataset[Pair | DataError]):
+class _Addressed(Dataset[Pair | GantransError]):
     """Adapts PairDataset to DataLoader. A bad image travels as a value: a worker's traceback helps nobody."""
 
     def __init__(self, pairs: PairDataset) -> None:
         self.pairs = pairs
 
-    def __getitem__(self, address: Address) -> tuple[str, Pair | DataError]:  # type: ignore[override]
+    def __getitem__(self, address: Address) -> tuple[str, Pair | GantransError]:  # type: ignore[override]
         epoch, index = address
         try:
             return self.pairs.items[index].key, self.pairs.pair(epoch, index)
-        except DataError as error:
+        except GantransError as error:
             return self.pairs.items[index].key, error
 
 
@@ -103,21 +103,21 @@ def batches(
 
 
 def _quiet_worker(worker_id: int) -> None:
-    """Signals are for the main process, which saves before it leaves."""
+    """Signals are for the main process, which saves before it leaves and then ends its workers."""
     import signal
 
     del worker_id
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)
 
 
-def _collate(samples: list[tuple[str, Pair | DataError]]) -> RawBatch | DataError:
+def _collate(samples: list[tuple[str, Pair | GantransError]]) -> RawBatch | GantransError:
     for _, sample in samples:
-        if isinstance(sample, DataError):
+        if isinstance(sample, GantransError):
             return sample
     keys = tuple(key for key, _ in samples)
-    pairs = [sample for _, sample in samples if not isinstance(sample, DataError)]
+    pairs = [sample for _, sample in samples if not isinstance(sample, GantransError)]
     shapes = {p[1].shape for p in pairs}
     if len(shapes) > 1:
         sizes = ", ".join(f"{k} {p[1].shape[1]}x{p[1].shape[0]}" for k, p in zip(keys, pairs, strict=True))

@@ -21,7 +21,7 @@ import numpy as np
 from gantrans import draws
 from gantrans.degrade import parse
 from gantrans.degrade.base import Degradation, Params
-from gantrans.errors import ConfigError
+from gantrans.errors import ConfigError, GantransError
 from gantrans.imaging import ranges
 
 KEYS = ("name", "about", "scale", "steps")
@@ -88,5 +88,14 @@ def degrade(
     (H, W, C) pixels, sides multiples of `recipe.scale`. Draws depend on (seed, key, draw) alone, so training
     on the fly and `gantrans pairs` see the same image under the same address.
     """
-    params = recipe.draw(draws.generator("degrade", seed, key, draw))
-    return ranges.from_x01(recipe.apply(ranges.to_x01(pixels), params), pixels.dtype), params
+    try:
+        params = recipe.draw(draws.generator("degrade", seed, key, draw))
+        degraded = recipe.apply(ranges.to_x01(pixels), params)
+    except GantransError:
+        raise
+    except Exception as error:  # a step may be the user's own code
+        raise ConfigError(
+            f"recipe {recipe.name}: a step failed on {key}: {type(error).__name__}: {error}; "
+            "mend the step or leave it out"
+        ) from error
+    return ranges.from_x01(degraded, pixels.dtype), params

@@ -120,13 +120,19 @@ def _read_card(folder: Path) -> tuple[Card, dict[str, str]]:
         "source_mode": ("rgb", "grey"),
         "target_mode": ("rgb", "grey"),
         "norm_statistics": ("running", "image"),
-        "scale": tuple(range(1, 9)),
+        "scale": tuple(range(1, 17)),
+        "value_range": ([-1.0, 1.0],),
     }
     for name, values in accepted.items():
         if getattr(card, name) not in values:
             raise CheckpointError(f"{path}: {name}={getattr(card, name)!r}; accepted: {values}")
-    if not isinstance(card.network, dict):
+    arguments = card.network.get("arguments") if isinstance(card.network, dict) else None
+    if not isinstance(arguments, dict):
         raise CheckpointError(f"{path}: network must be an object with name and arguments")
+    for side, mode in (("in", card.source_mode), ("out", card.target_mode)):
+        found = arguments.get(f"{side}_channels", 3)
+        if found != {"rgb": 3, "grey": 1}[mode]:
+            raise CheckpointError(f"{path}: {mode} does not go with {side}_channels={found}")
     return card, weights
 
 

@@ -11,7 +11,7 @@ from gantrans.errors import ConfigError, DataError
 from gantrans.imaging import filters, ranges
 from gantrans.imaging.listing import list_images
 from gantrans.imaging.read import UnreadableImage, probe, read
-from gantrans.imaging.write import write
+from gantrans.imaging.write import storage_error, write
 from gantrans.inference.predictor import Predictor
 
 FORMATS = ("keep", "png", "jpg", "webp", "tif")
@@ -45,9 +45,10 @@ def plan(source: Path, out: Path, form: str = "keep") -> list[tuple[Path, Path]]
         raise DataError(f"source={source}: no images found")
     if out.exists() and not out.is_dir():
         raise ConfigError(f"out={out}: is a file; give a folder")
-    if out.resolve() == root.resolve():
+    if out.resolve() == root.resolve() or (source.is_dir() and root.resolve() in out.resolve().parents):
         raise ConfigError(
-            f"out={out} is the folder of the source; give another, its files would be overwritten"
+            f"out={out} lies in the source, whose files would be overwritten or taken for inputs; "
+            "give another"
         )
     planned = [(root / name, _output_path(root / name, out / name, form)) for name in names]
     inputs = {path.resolve() for path, _ in planned}
@@ -87,13 +88,11 @@ def _distinct(planned: list[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
     return distinct
 
 
-def translate(
-    predictor: Predictor, source: Path, out: Path, *, form: str, overwrite: bool
-) -> TranslateSummary:
-    """Translate everything at `source` into `out`. A bad file costs only itself; existing outputs are kept
+def translate(predictor: Predictor, planned: list[tuple[Path, Path]], *, overwrite: bool) -> TranslateSummary:
+    """Translate every (input, output) of `plan`. A bad file costs only itself; existing outputs are kept
     unless `overwrite`. Raises DataError if no file at all could be used."""
     summary = TranslateSummary()
-    for path, target in tqdm(plan(source, out, form), "translating", disable=None, unit="image"):
+    for path, target in tqdm(planned, "translating", disable=None, unit="image"):
         summary.found += 1
         if not overwrite and target.exists():
             summary.kept += 1
@@ -101,7 +100,7 @@ def translate(
         try:
             translate_file(predictor, path, target)
             summary.written += 1
-        except UnreadableImage as error:
+        except (UnreadableImage, ValueError) as error:  # ValueError: what the output's format cannot hold
             summary.failed.append(str(error))
     if summary.failed and len(summary.failed) == summary.found:
         raise DataError(f"none of {summary.found} files could be used, first: {summary.failed[0]}")
@@ -117,5 +116,8 @@ def translate_file(predictor: Predictor, path: Path, target: Path) -> None:
         height, width = output.shape[:2]
         enlarged = filters.resize(ranges.to_x01(alpha[..., None]), height, width, "bicubic")
         alpha = ranges.from_x01(enlarged, alpha.dtype)[..., 0]
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(target.parent, error) from error
     write(target, output, alpha)

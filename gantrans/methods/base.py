@@ -16,11 +16,10 @@ from gantrans.types import Batch, Metrics, Networks
 
 @dataclass(frozen=True)
 class Phase:
-    """One update within a step: which networks (roles) it trains, and in every how many steps it happens."""
+    """One update within a step: its name, and which networks (roles) it trains."""
 
     name: str
     trains: tuple[str, ...]
-    every: int = 1
 
 
 class Method(Protocol):

@@ -58,9 +58,11 @@ def listed(folder: Path) -> list[Saved]:
     return sorted(found, key=lambda saved: saved.step)
 
 
-def load_newest(folder: Path) -> tuple[Saved, dict[str, Any]]:
-    """The newest checkpoint whose contents match its marker. Raises CheckpointError naming what was
-    refused."""
+def load_newest(folder: Path) -> tuple[Saved, dict[str, Any], list[str]]:
+    """The newest checkpoint whose contents match its marker, and the names of newer ones that are damaged.
+
+    Raises CheckpointError if there is none.
+    """
     refused = []
     for saved in reversed(listed(folder)):
         data = saved.path.read_bytes()
@@ -68,19 +70,22 @@ def load_newest(folder: Path) -> tuple[Saved, dict[str, Any]]:
             refused.append(saved.path.name)
             continue
         try:
-            return saved, torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            return saved, torch.load(io.BytesIO(data), map_location="cpu", weights_only=True), refused
         except Exception as error:  # whatever an unpickler can raise on a file that is not ours
             raise CheckpointError(f"{saved.path}: not a checkpoint of gantrans: {error}") from error
     detail = f"; damaged: {', '.join(refused)}" if refused else ""
     raise CheckpointError(f"{folder}: no valid checkpoint to resume from{detail}")
 
 
-def tidy(folder: Path, *, keep_last: int, best_step: int | None) -> None:
+def tidy(folder: Path, *, keep_last: int, best_step: int | None, newest: int) -> None:
     """Remove checkpoints beyond the newest `keep_last` and the best one, and what a killed save left
     behind."""
-    saved = listed(folder)
+    everything = listed(folder)
+    saved = [
+        s for s in everything if s.step <= newest
+    ]  # later ones were damaged, or the run did not start there
     kept = {s.step for s in saved[-keep_last:]} | ({best_step} if best_step is not None else set())
-    for old in saved:
+    for old in everything:
         if old.step not in kept:
             old.path.with_suffix(".json").unlink(
                 missing_ok=True

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from gantrans.durations import Duration
 from gantrans.training.state import State
 
-FREEZE_AT = (
-    0.5  # share of a time budget after which its number of steps is final, as the schedule relies on it
-)
+# Until this share of a time budget its number of steps is measured anew; the schedule's flat share bounds it.
+FREEZE_AT = 0.5
+SETTLE = 0.05  # share that is measured in any case
 
 
 @dataclass(frozen=True)
@@ -24,25 +24,36 @@ class Intervals:
 
 
 def planned_steps(budget: Duration, state: State, *, images: int, batch_size: int) -> int | None:
-    """Steps in all, or None for a wall-clock budget that was never measured."""
-    return state.total if budget.is_time else budget.steps(images, batch_size)
+    """Steps in all; None for a wall-clock budget that was not measured yet, or that was changed."""
+    if not budget.is_time:
+        return budget.steps(images, batch_size)
+    return state.total if state.budget == budget.amount else None
 
 
 class Clock:
     """Counts wall-clock time into the state and keeps `state.total` for a budget in seconds.
 
-    The plan is measured anew at each log until half the budget is spent, then frozen; it is part of the
-    state, so the learning rate stays a pure function of (step, total), and a resumed run follows the same
-    plan.
+    The plan is measured anew at each step until the learning rate may fall or half the budget is spent, then
+    frozen; it is part of the state, so the learning rate stays a pure function of (step, total), and a
+    resumed run follows the same plan.
     """
 
-    def __init__(self, state: State, budget: Duration, *, images: int, batch_size: int) -> None:
+    def __init__(self, state: State, budget: Duration, *, images: int, batch_size: int, flat: float) -> None:
         self.state = state
         self.budget = budget
         state.total = planned_steps(budget, state, images=images, batch_size=batch_size)
-        self._first_step, self._before = state.step, state.seconds
-        self._start = self._lap = time.perf_counter()
-        self._lap_step, self._waited = state.step, 0.0
+        self._freeze = max(SETTLE, min(FREEZE_AT, flat)) * budget.amount
+        if budget.is_time and state.total is None:
+            state.budget = budget.amount
+            self._freeze = max(self._freeze, state.seconds + SETTLE * budget.amount)
+        self._before = state.seconds
+        self._begun = time.perf_counter()
+        self.start()
+
+    def start(self) -> None:
+        """Measure the speed of steps from now on: what came before was preparation."""
+        self._start, self._first_step = time.perf_counter(), self.state.step
+        self.restart_lap()
 
     def wait(self, seconds: float) -> None:
         """Note time that the step spent waiting for data."""
@@ -51,22 +62,12 @@ class Clock:
     def tick(self) -> None:
         """Note the time that has passed; for a time budget, plan anew while that is allowed."""
         state, now = self.state, time.perf_counter()
-        state.seconds = self._before + now - self._start
-        if not self.budget.is_time or self._frozen:
+        state.seconds = self._before + now - self._begun
+        if not self.budget.is_time or (state.total is not None and state.seconds > self._freeze):
             return
-        done = state.step - self._first_step
-        if done < 3 and state.total is not None:
-            return
-        each = (now - self._start) / max(1, done)
-        left = max(0.0, self.budget.amount - state.seconds)
-        state.total = max(state.step + int(left / each), state.step)
-
-    @property
-    def _frozen(self) -> bool:
-        total = self.state.total
-        return (
-            total is not None and self.state.seconds > FREEZE_AT * self.budget.amount and self.state.step > 0
-        )
+        each = (now - self._start) / max(1, state.step - self._first_step)
+        left = self.budget.amount - state.seconds
+        state.total = state.step + max(1, int(left / each)) if left > 0 else state.step
 
     @property
     def finished(self) -> bool:

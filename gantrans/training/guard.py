@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gantrans.errors import DivergedError
+
+_ADVICE = (
+    "Look at the images; then lower train.lr, or use core.precision=fp32, and resume. If it diverges again "
+    "at once, the saved weights were spoilt already: start a new run"
+)
 
 
 class NanGuard:
@@ -31,6 +36,12 @@ class NanGuard:
         step, keys = seen[finite.index(False)]
         raise DivergedError(
             f"the loss became NaN or infinite at step {step + 1}, on the images {', '.join(keys)}. "
-            "The last checkpoint is from before. Look at those images; then lower train.lr, or use "
-            "core.precision=fp32, and resume"
+            f"The last checkpoint is from before. {_ADVICE}"
         )
+
+    def check_weights(self, step: int, networks: dict[str, nn.Module]) -> None:
+        """Raise DivergedError if a weight is not finite, so that such a state is never saved."""
+        for role, network in networks.items():
+            finite = torch.stack([torch.isfinite(p.detach()).all() for p in network.parameters()])
+            if not bool(finite.all()):
+                raise DivergedError(f"weights of the {role} became NaN or infinite by step {step}. {_ADVICE}")

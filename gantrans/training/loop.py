@@ -26,15 +26,17 @@ def train(job: Job) -> Reporting:
     Raises DivergedError, DataError, StorageError or Interrupted after leaving the folder in order.
     """
     state, guard = job.state, NanGuard()
-    clock = Clock(state, job.total, images=len(job.train), batch_size=job.batch_size)
+    clock = Clock(state, job.total, images=len(job.train), batch_size=job.batch_size, flat=job.schedule.flat)
     sinks = Sinks(job.run, first_step=state.step)
     report = Reporting(job, sinks, clock, guard)
     report.status("running")
+    stop = StopRequest()
     try:
-        with StopRequest() as stop, _bar(job) as bar, _stream(job) as stream:
+        with stop, _bar(job) as bar, _stream(job) as stream:
             if state.step == 0:
                 sinks.text("config", job.config_text)
                 report.validate()
+            clock.start()
             while not clock.finished:
                 raw = _next(stream, clock)
                 train_step(
@@ -53,8 +55,10 @@ def train(job: Job) -> Reporting:
             report.finish()
             report.status("finished")
     except BaseException as error:
+        if stop.number is not None and "DataLoader worker" in str(error):  # the signal reached the worker too
+            error = Interrupted("stopped while starting; the last checkpoint is whole", stop.number)
         _record_failure(report, error)
-        raise
+        raise error
     finally:
         with contextlib.suppress(StorageError):
             sinks.close()

@@ -48,9 +48,10 @@ class Reporting:
             if split == "val":
                 self.sample = self.sinks.sample(state.step, strip)
         self._validated_at = state.step
-        value = self.validated[job.best] if job.best else float(state.step)
-        if not state.best or value > state.best["value"]:
-            state.best = {"value": value, "step": float(state.step)}
+        metric = job.best or "step"
+        value = self.validated.get(metric, float(state.step))
+        if state.best.get("metric") != metric or value > state.best["value"]:
+            state.best = {"metric": metric, "value": value, "step": state.step}
             self._bundle()
             if state.step:
                 self.save()
@@ -62,10 +63,11 @@ class Reporting:
         job, state = self.job, self.job.state
         if self._saved_at == state.step:
             return
+        self.guard.check_weights(state.step, state.networks)
         metrics = self.validated if self._validated_at == state.step else {}
         checkpoint.save(job.run.checkpoints, state.state_dict(), state.step, metrics)
-        best = int(state.best["step"]) if state.best else None
-        checkpoint.tidy(job.run.checkpoints, keep_last=job.keep_last, best_step=best)
+        best = state.best.get("step")
+        checkpoint.tidy(job.run.checkpoints, keep_last=job.keep_last, best_step=best, newest=state.step)
         self._saved_at = state.step
         self.clock.restart_lap()
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from gantrans.errors import BusyError, CheckpointError, StorageError
-from gantrans.imaging.write import TEMPORARY, write_text_atomic
+from gantrans.imaging.write import TEMPORARY, storage_error, write_text_atomic
 
 try:
     import fcntl
@@ -33,7 +34,10 @@ class RunFolder:
 
     def make_folders(self) -> None:
         for folder in (self.checkpoints, self.samples, self.tensorboard):
-            folder.mkdir(exist_ok=True)
+            try:
+                folder.mkdir(exist_ok=True)
+            except OSError as error:
+                raise storage_error(folder, error) from error
 
     def write(self, name: str, text: str) -> None:
         """Write a small text file of the run, whole or not at all."""
@@ -53,9 +57,8 @@ class RunFolder:
     def discard_if_unused(self) -> None:
         """Remove the folder again if nothing was written to it, so that the same command can be given
         anew."""
-        if all(p.name == ".lock" for p in self.path.iterdir()):
-            (self.path / ".lock").unlink(missing_ok=True)
-            self.path.rmdir()
+        if all(_ours(entry) for entry in self.path.iterdir()):
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def close(self) -> None:
         if self._lock is not None:
@@ -75,7 +78,7 @@ def create_run(path: Path | None, name: str) -> RunFolder:
             candidate.parent.mkdir(parents=True, exist_ok=True)
             candidate.mkdir()
         except FileExistsError:
-            if path is None:
+            if path is None and candidate.exists():
                 continue
             _refuse_used(candidate)
         except OSError as error:
@@ -107,8 +110,15 @@ def _refuse_used(path: Path) -> None:
             f"run.dir={path} already holds a run; go on with `gantrans resume {path}` "
             "or choose another folder"
         )
-    if any(path.iterdir()):
+    if any(not _ours(entry) for entry in path.iterdir()):
         raise BusyError(f"run.dir={path} is not empty and not a run of gantrans; choose another folder")
+
+
+def _ours(entry: Path) -> bool:
+    """What a start that was cut short leaves behind: nothing that anyone could miss."""
+    if entry.is_dir():
+        return entry.name in ("checkpoints", "samples", "tensorboard") and not any(entry.iterdir())
+    return entry.name in (".lock", "overrides.txt", "env.json") or entry.name.startswith(TEMPORARY)
 
 
 def _lock(path: Path) -> int | None:

@@ -24,7 +24,7 @@ class Sinks:
     def __init__(self, run: RunFolder, *, first_step: int) -> None:
         self.run = run
         again = run.metrics.exists()
-        _truncate(run.metrics, first_step)
+        self._have = _truncate(run.metrics, first_step)
         try:
             self._lines: TextIO = run.metrics.open("a", encoding="utf-8")
             self._board = SummaryWriter(run.tensorboard, purge_step=first_step + 1 if again else None)
@@ -33,6 +33,8 @@ class Sinks:
 
     def metrics(self, step: int, split: str, values: dict[str, float]) -> None:
         """Numbers that depend on the run's state alone; `split` is "train" or "val"."""
+        if (step, split) in self._have:
+            return
         try:
             self._lines.write(json.dumps({"step": step, "split": split, **values}) + "\n")
             self._lines.flush()
@@ -85,21 +87,24 @@ def _chart(name: str, split: str) -> str:
     return f"{group}/{name}"
 
 
-def _truncate(path: Path, step: int) -> None:
+def _truncate(path: Path, step: int) -> set[tuple[int, str]]:
     """Drop the lines of steps that a killed run logged after its last checkpoint; they will be made again.
 
-    A run that starts over at step 0 measures step 0 again too.
+    A run that starts over at step 0 measures step 0 again too. Returns the (step, split) that are kept.
     """
     if not path.exists():
-        return
-    kept = []
+        return set()
+    kept, have = [], set()
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            if 0 < step >= int(json.loads(line)["step"]):
+            found = json.loads(line)
+            if 0 < step >= int(found["step"]):
                 kept.append(line)
+                have.add((int(found["step"]), str(found["split"])))
         except (ValueError, KeyError, TypeError):
             break  # a line cut short by a crash; all before it are whole
     write_text_atomic(path, "".join(line + "\n" for line in kept))
+    return have
 
 
 def _full(path: Path, error: OSError) -> StorageError:

@@ -45,7 +45,8 @@ class State:
     """Networks and optimizers by role, the average of the generator, and the clock.
 
     step: optimisation steps done. total: steps planned (None until measured, for a wall-clock budget).
-    seconds: wall-clock time spent so far, over all sittings. best: value and step of the best validation.
+    seconds: wall-clock time spent so far, over all sittings, and budget, what `total` was measured for.
+    best: metric, value and step of the best validation.
     data: what the training images were, as a hash, so that a change is noticed.
     """
 
@@ -56,7 +57,8 @@ class State:
     step: int = 0
     total: int | None = None
     seconds: float = 0.0
-    best: dict[str, float] = field(default_factory=dict)
+    budget: float | None = None
+    best: dict[str, Any] = field(default_factory=dict)
     meter: Meter = field(default_factory=Meter)
     data: str = ""
 
@@ -70,6 +72,7 @@ class State:
             "step": self.step,
             "total": self.total,
             "seconds": self.seconds,
+            "budget": self.budget,
             "best": dict(self.best),
             "data": self.data,
             "meter": {"sums": dict(self.meter.sums), "steps": self.meter.steps},
@@ -83,9 +86,11 @@ class State:
             for phase, optimizer in self.optimizers.items():
                 optimizer.load_state_dict(saved["optimizers"][phase])
             self.average.load_state_dict(saved["average"])
-            self.scaler.load_state_dict(saved["scaler"])
-            self.step, self.total = saved["step"], saved["total"]
+            if saved["scaler"]:  # empty where the run was not in fp16
+                self.scaler.load_state_dict(saved["scaler"])
+            self.step, self.total, self.budget = saved["step"], saved["total"], saved["budget"]
             self.seconds, self.best, self.data = saved["seconds"], dict(saved["best"]), saved["data"]
             self.meter = Meter(dict(saved["meter"]["sums"]), saved["meter"]["steps"])
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
-            raise CheckpointError(f"the checkpoint does not fit this configuration: {error}") from error
+            first = " ".join(str(error).split())[:200]
+            raise CheckpointError(f"the checkpoint does not fit this configuration: {first}") from error

@@ -34,8 +34,6 @@ def train_step(
         shared = method.forward(state.networks, batch)
     metrics = {}
     for phase in method.phases:
-        if state.step % phase.every:
-            continue
         optimizer = state.optimizers[phase.name]
         with _only(state.networks, phase.trains):
             with core.autocast:
@@ -56,13 +54,15 @@ def train_step(
 @contextmanager
 def _only(networks: dict[str, nn.Module], trains: tuple[str, ...]) -> Iterator[None]:
     """Gradients flow through every network but are kept only for those that this phase trains."""
-    for role, network in networks.items():
-        network.requires_grad_(role in trains)
+    others = [p for role, network in networks.items() if role not in trains for p in network.parameters()]
+    held = [p for p in others if p.requires_grad]
     try:
+        for parameter in held:
+            parameter.requires_grad_(False)
         yield
     finally:
-        for network in networks.values():
-            network.requires_grad_(True)
+        for parameter in held:
+            parameter.requires_grad_(True)
 
 
 def build_optimizers(
@@ -71,7 +71,8 @@ def build_optimizers(
     """One fused Adam for each phase, over the networks that it trains."""
     optimizers: dict[str, torch.optim.Optimizer] = {}
     for phase in method.phases:
-        parameters = [p for role in phase.trains for p in networks[role].parameters()]
+        trained = [networks[role] for role in phase.trains]
+        parameters = [p for network in trained for p in network.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam(parameters, lr=lr, betas=betas, fused=True)
         optimizers[phase.name] = optimizer
     set_base_rate(optimizers, lr)

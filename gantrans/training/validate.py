@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gantrans.data.dataset import PairDataset
+from gantrans.data.dataset import PairDataset, enlarged
 from gantrans.imaging import colour, ranges, sheet
 from gantrans.inference.predictor import Predictor
 from gantrans.metrics.pairwise import psnr, ssim
@@ -65,6 +65,7 @@ def spread(length: int, count: int) -> list[int]:
 
 
 def _compare(source: np.ndarray, output: np.ndarray, target: np.ndarray) -> dict[str, float]:
+    source = enlarged(source, target)
     if source.shape[2] != target.shape[2]:
         source = colour.to_rgb(source) if target.shape[2] == 3 else colour.to_grey(source)
     wanted = _tensor(target)
