@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
+import shutil
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -72,7 +74,7 @@ def announce(job: Job) -> None:
 def conclude(job: Job, report: Reporting) -> None:
     v, state, path = report.validated, job.state, job.run.path
     if state.total is None or state.step < state.total:
-        print(f"\nstopped at step {state.step}, saved; go on with `gantrans resume {path}`")
+        print(f"\nstopped at step {state.step}, saved; go on with `{_program('gantrans')} resume {path}`")
         return
     images = min(len(job.validation.val), job.validation.images)
     print(
@@ -80,14 +82,19 @@ def conclude(job: Job, report: Reporting) -> None:
         f"    PSNR  input {v['psnr_input']:6.2f} dB  output {v['psnr']:6.2f} dB  ({v['psnr_gain']:+.2f})\n"
         f"    SSIM  input {v['ssim_input']:6.4f}     output {v['ssim']:6.4f}     ({v['ssim_gain']:+.4f})\n\n"
         f"pictures     {report.sample}   (source | output | target | error)\n"
-        f"curves       tensorboard --logdir {job.run.tensorboard}"
+        f"curves       {_program('tensorboard')} --logdir {job.run.tensorboard}"
     )
     if job.describable:
         chosen = f"best {job.best}" if job.best else "latest"
         print(
             f"bundle       {job.run.bundle}   ({chosen}, of step {state.best['step']})\n"
-            f"your photos  gantrans translate model={path} source=PHOTOS out=RESULTS"
+            f"your photos  {_program('gantrans')} translate model={path} source=PHOTOS out=RESULTS"
         )
+
+
+def _program(name: str) -> str:
+    """How to call a program of this environment: by name where the shell finds it, else by its path."""
+    return name if shutil.which(name) else os.path.relpath(Path(sys.executable).with_name(name))
 
 
 def environment() -> dict[str, object]:
