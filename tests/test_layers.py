@@ -19,10 +19,10 @@ LAYERS = [
     {"degrade", "losses"},
     {"imaging", "nets"},
     {"durations"},
-    {"errors", "draws", "types"},
+    {"errors", "draws", "types", "words"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-TORCH_FREE = {"imaging", "degrade", "draws", "errors", "durations"}
+TORCH_FREE = {"imaging", "degrade", "draws", "errors", "durations", "words"}
 TORCH_FREE_FILES = {"data/pairs.py", "data/splits.py", "cli/main.py", "cli/options.py", "build/config.py"}
 TORCH = {"torch", "torchvision", "tensorboard", "safetensors"}
 

@@ -3,7 +3,6 @@ accepted."""
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,15 +13,17 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
 from gantrans.build import schema
 from gantrans.build.places import conf_dir, sample_dir
 from gantrans.errors import ConfigError
+from gantrans.words import close_to
 
 # Values taken as they are: Hydra's grammar would trip over spaces, brackets and commas in a path.
 PATHS = ("data.root", "run.dir", "source", "out", "model")
 HINTS = {
+    "run.dir": "a folder of the run's own; null: runs/TASK-DATE-TIME",
     "data.root": "a folder of clean images or of pairs, or a .csv / .jsonl",
     "source": "the image or folder to read",
     "out": "the folder to write to",
@@ -42,30 +43,44 @@ def compose_verb(verb: str, overrides: list[str], config_dir: str | None = None)
     Raises ConfigError for anything that does not fit.
     """
     prepare_hydra()
-    recipe_file, rest = _take_recipe_file(overrides)
+    recipe_file, rest = take_recipe_file(overrides)
     quoted = [quote_path(o) for o in rest]
     if config_dir:
-        if not Path(config_dir).is_dir():
-            raise ConfigError(f"--config-dir {config_dir}: no such folder")
-        quoted.append(f"hydra.searchpath=['file://{Path(config_dir).resolve()}']")
+        folder = existing_folder(config_dir)
+        quoted.append(f"hydra.searchpath=[{_in_quotes(f'file://{folder}')}]")
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             config = compose(verb, overrides=quoted)
-        if recipe_file:
-            with_recipe = OmegaConf.create({"recipe": _read_yaml(Path(recipe_file), "recipe")})
-            config.recipe = OmegaConf.merge(with_recipe, _dotted(rest, "recipe.")).recipe
-        OmegaConf.resolve(config)
-    except (HydraException, OmegaConfBaseException) as error:
+        return complete(config, recipe_file, rest)
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         raise ConfigError(explain(error, config_dir)) from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"a config file is not valid YAML: {error}") from error
+
+
+def complete(config: DictConfig, recipe_file: str | None, overrides: list[str]) -> DictConfig:
+    """What Hydra composed, with the recipe of a file in its place and every interpolation replaced."""
+    if recipe_file:
+        path = Path(recipe_file).expanduser()
+        with_recipe = OmegaConf.create({"recipe": _read_yaml(path, f"recipe={recipe_file}", "name, steps")})
+        config.recipe = OmegaConf.merge(with_recipe, _dotted(overrides, "recipe.")).recipe
+    _resolve(config)
+    _refuse_empty_paths(config)
     return config
 
 
-def require(config: DictConfig) -> None:
-    """Raise ConfigError naming the keys that have no value yet."""
+def existing_folder(config_dir: str) -> Path:
+    """The folder that --config-dir names, absolute. Raises ConfigError if there is none."""
+    folder = Path(config_dir).expanduser()
+    if not folder.is_dir():
+        raise ConfigError(f"--config-dir {config_dir}: no such folder")
+    return folder.resolve()
+
+
+def require(config: DictConfig, file: Path | None = None) -> None:
+    """Raise ConfigError naming the keys that have no value yet; `file` is where they ought to be."""
     missing = sorted(OmegaConf.missing_keys(config))
+    if missing and file:
+        raise ConfigError(f"{file}: lacks {', '.join(missing)}; write them there, or give them as key=value")
     if missing:
         wanted = "; ".join(f"{key}=... ({HINTS.get(key, 'a value')})" for key in missing)
         raise ConfigError(f"missing: {wanted}")
@@ -74,19 +89,29 @@ def require(config: DictConfig) -> None:
 def load_config(path: Path, overrides: list[str]) -> DictConfig:
     """A run's own config.yaml with `overrides` (plain key=value) applied; every key must exist already."""
     prepare_hydra()
+    saved = _read_yaml(path, str(path), "those of `gantrans train --cfg job`")
     try:
-        config = OmegaConf.merge(OmegaConf.structured(schema.TrainSchema), OmegaConf.load(path))
-        OmegaConf.set_struct(config, True)
-        for override in overrides:
-            key, equals, value = override.partition("=")
-            if not equals or key.startswith(("+", "~")):
-                raise ConfigError(f"{override}: resume takes key=value")
-            OmegaConf.update(config, key, value if key in PATHS else yaml.safe_load(value), merge=True)
-    except (OmegaConfBaseException, yaml.YAMLError) as error:
-        raise ConfigError(explain(error)) from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        config = OmegaConf.merge(OmegaConf.structured(schema.TrainSchema), saved)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{path}: {explain(error)}") from error
     assert isinstance(config, DictConfig)
+    OmegaConf.set_struct(config, True)
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or key.startswith(("+", "~")):
+            raise ConfigError(f"{override}: resume takes key=value")
+        try:
+            OmegaConf.update(config, key, value if key in PATHS else yaml.safe_load(value), merge=True)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{override}: not a value: {_yaml_problem(error)}") from error
+        except OmegaConfBaseException as error:
+            raise ConfigError(explain(error)) from error
+    try:
+        _resolve(config)
+        require(config, path)
+    except OmegaConfBaseException as error:
+        raise ConfigError(explain(error)) from error
+    _refuse_empty_paths(config)
     return config
 
 
@@ -94,32 +119,56 @@ def explain(error: BaseException, config_dir: str | None = None) -> str:
     """One line for the mistake behind a Hydra or OmegaConf error."""
     if isinstance(error, MissingConfigException):
         return _explain_choice(str(error), config_dir)
+    if isinstance(error, yaml.YAMLError):
+        return f"{_yaml_place(error)}: not valid YAML: {_yaml_problem(error)}"
     chain = list(_causes(error))
     for cause in chain:
-        key = getattr(cause, "full_key", None)
-        if isinstance(cause, ConfigKeyError | OmegaConfBaseException) and key:
+        key = _key_of(cause)
+        if isinstance(cause, OmegaConfBaseException) and key:
             text = str(cause).splitlines()[0]
             if "not in" in text:
                 return _explain_key(cause, str(key))
             return f"{key}: {text}"
-    line = str(chain[-1] if str(chain[-1]) else error).splitlines()[0]
-    return f"{str(error).splitlines()[0]} ({line}); write overrides as key=value" if line else str(error)
+    lines = [(str(e).splitlines() or [type(e).__name__])[0] for e in (error, chain[-1])]
+    lines[1] = lines[0] if lines[1] == "None" else lines[1]  # the parser's own error may have no words
+    return f"{' ('.join(dict.fromkeys(lines))}{')' * (lines[0] != lines[1])}; write overrides as key=value"
 
 
-def quote_path(override: str) -> str:
-    """A path override in Hydra's quotes, so that any file name is taken as it is."""
+def quote_path(override: str, *, sweep: bool = False) -> str:
+    """A path override in Hydra's quotes, so that any file name is taken as it is.
+
+    Left alone are null, values in quotes, interpolations and, in a sweep, lists with commas.
+    """
     key, equals, value = override.partition("=")
-    plain = re.fullmatch(r"[\w./~@%+-]*", value)
-    if not equals or key not in PATHS or plain or value[:1] in "'\"$":
+    given = value in ("", "null") or value.startswith("${") or re.fullmatch(r"'.*'|\".*\"", value)
+    if not equals or key not in PATHS or given or (sweep and "," in value):
         return override
-    return f"{key}='" + value.replace("'", "\\'") + "'"
+    return f"{key}={_in_quotes(value)}"
 
 
-def close_to(name: str, accepted: Iterable[str]) -> str:
-    """ "did you mean X? accepted: ..." for a misspelled name."""
-    names = sorted(accepted)
-    near = difflib.get_close_matches(name, names, 1, 0.6)
-    return (f"did you mean {near[0]}? " if near else "") + f"accepted: {', '.join(names)}"
+def _in_quotes(value: str) -> str:
+    """Hydra reads a backslash as itself, except before a quote: there each is doubled."""
+    doubled = re.sub(r"(\\+)(?='|\Z)", r"\1\1", value)
+    return "'" + doubled.replace("'", "\\'") + "'"
+
+
+def _resolve(config: DictConfig) -> None:
+    """Replace every interpolation by its value; the reading first, as only it fails with the key."""
+    OmegaConf.to_container(config, resolve=True)
+    OmegaConf.resolve(config)
+
+
+def _refuse_empty_paths(config: DictConfig) -> None:
+    for key in PATHS:
+        value = OmegaConf.select(config, key)
+        if isinstance(value, str) and not value.strip():
+            raise ConfigError(f"{key}= is empty; needed is {HINTS[key]}")
+
+
+def _key_of(error: BaseException) -> str | None:
+    """The key that an OmegaConf error is about; some tell it only in their text."""
+    told = re.search(r"^\s*full_key: (\S+)", str(error), re.MULTILINE)
+    return getattr(error, "full_key", None) or (told[1] if told else None)
 
 
 def _explain_key(cause: OmegaConfBaseException, key: str) -> str:
@@ -147,21 +196,36 @@ def _causes(error: BaseException | None) -> Iterable[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _take_recipe_file(overrides: list[str]) -> tuple[str | None, list[str]]:
+def take_recipe_file(overrides: list[str]) -> tuple[str | None, list[str]]:
     """recipe=FILE.yaml chooses a file anywhere on disk, not a name in the catalogue."""
     files = [o for o in overrides if o.startswith("recipe=") and o.endswith((".yaml", ".yml"))]
     rest = [o for o in overrides if o not in files]
     return (files[-1].partition("=")[2] if files else None), rest
 
 
-def _read_yaml(path: Path, key: str) -> DictConfig:
+def _read_yaml(path: Path, where: str, keys: str) -> DictConfig:
+    """The file at `path`, which must hold `keys`; `where` names it in messages."""
     try:
         loaded = OmegaConf.load(path)
-    except OSError as error:
-        raise ConfigError(f"{key}={path}: cannot be read: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where}: not valid YAML: {_yaml_problem(error)}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{where}: cannot be read: {reason}") from error
     if not isinstance(loaded, DictConfig):
-        raise ConfigError(f"{key}={path}: must hold keys (name, steps), found a {type(loaded).__name__}")
+        raise ConfigError(f"{where}: must hold keys ({keys}), found a {type(loaded).__name__}")
     return loaded
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+    place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+    return f"{problem or str(error).splitlines()[0]}{place}"
+
+
+def _yaml_place(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return mark.name if mark else "a config file"
 
 
 def _dotted(overrides: list[str], prefix: str) -> DictConfig:

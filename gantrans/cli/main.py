@@ -37,7 +37,10 @@ Use it:                          gantrans translate model=RUN source=IMAGES out=
 exit codes: 0 done, 1 a bug of ours, 2 usage or config, 3 no usable data, 4 checkpoint refused,
             5 disk full or I/O, 6 run folder busy, 7 diverged, 130/143 interrupted, saved
 """
-_DISK = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EPERM}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_DISK = _FULL | {errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
+# Only with a file's name are these about the user's files.
+_PATH = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -75,12 +78,33 @@ def _run(verb: str, args: list[str]) -> int:
         sys.stderr.close()
         return 0
     except OSError as error:
-        if error.errno in _DISK:
-            return _fail("storage error", f"{error.filename or ''}: {error.strerror}", 5)
+        if error.errno in _DISK or (error.errno in _PATH and error.filename):
+            return _fail("storage error", _storage(error), 5)
         return _bug(error)
     except Exception as error:
-        return _bug(error)
+        return _fail("out of memory", _memory(error, verb), 1) if _is_memory(error) else _bug(error)
     return 0
+
+
+def _storage(error: OSError) -> str:
+    todo = "free some space, or choose another folder" if error.errno in _FULL else "choose another folder"
+    return f"{error.filename or 'the disk'}: {error.strerror}; {todo}"
+
+
+def _is_memory(error: BaseException) -> bool:
+    """Torch's errors are known by their words, as torch itself is not imported here."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    )
+
+
+def _memory(error: BaseException, verb: str) -> str:
+    """What was asked for, in torch's first sentence, and what to do."""
+    training = verb in ("train", "resume")
+    todo = "lower train.batch_size or augment.crop, or use core.device=cpu" if training else (
+        "use smaller images" + (" or device=cpu" if verb == "translate" else ""))  # fmt: skip
+    return f"{(str(error).splitlines() or ['no more to be had'])[0].split('. ')[0]}; {todo}"
 
 
 def _bug(error: BaseException) -> int:

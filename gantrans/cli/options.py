@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from gantrans.build.places import conf_dir
-from gantrans.errors import ConfigError
+from gantrans.errors import ConfigError, Interrupted
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -93,20 +96,89 @@ def run_verb(verb: str, args: list[str], task: Callable[[DictConfig, list[str]],
 
 
 def _sweep(verb: str, options: Options, task: Callable[[DictConfig, list[str]], None]) -> None:
-    """Hydra's own multirun: every combination of comma-separated values, one run folder each."""
+    """Hydra's own multirun: every combination of comma-separated values, one run folder each.
+
+    All are tried, and the first failure is raised at the end; an interrupt ends the sweep at once.
+    """
     import hydra
     from hydra.core.hydra_config import HydraConfig
-    from omegaconf import OmegaConf
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
 
-    from gantrans.build.config import prepare_hydra, require
+    from gantrans.build.config import complete, existing_folder, explain, quote_path, require
 
-    prepare_hydra()
+    recipe_file, overrides = _checked(verb, options)
+    stopped: list[Interrupted] = []
 
     def job(config: DictConfig) -> None:
-        OmegaConf.resolve(config)
-        require(config)
-        task(config, list(HydraConfig.get().overrides.task))
+        given = list(HydraConfig.get().overrides.task)
+        try:
+            config = complete(config, recipe_file, given)
+            require(config)
+            task(config, given + ([f"recipe={recipe_file}"] if recipe_file else []))
+        except Interrupted as error:
+            stopped.append(error)
+            raise KeyboardInterrupt from error  # Hydra would go on with the next job otherwise
 
-    directory = ["--config-dir", options.config_dir] if options.config_dir else []
-    sys.argv = ["gantrans", "--multirun", *directory, *options.overrides]
-    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=verb)(job)()
+    argv = [f"hydra.sweep.dir=runs/sweep-{datetime.now():%Y%m%d-%H%M%S}"]
+    if any(o.startswith("hydra.sweep.dir=") for o in overrides):
+        argv.clear()
+    if options.config_dir:
+        argv += ["--config-dir", str(existing_folder(options.config_dir))]
+    argv += [quote_path(o, sweep=True) for o in overrides]
+    try:
+        with _as_hydra_wants(argv):
+            hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=verb)(job)()
+    except KeyboardInterrupt:
+        raise stopped[0] if stopped else KeyboardInterrupt from None
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(explain(error, options.config_dir)) from error
+
+
+def _checked(verb: str, options: Options) -> tuple[str | None, list[str]]:
+    """The recipe file, if one is given, and the other overrides, once every swept value has been composed:
+    mistakes are answered before the first run, as without --multirun."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    from gantrans.build.config import compose_verb, explain, quote_path, require, take_recipe_file
+
+    if options.show_config:
+        raise ConfigError("--cfg job shows one config; leave out --multirun")
+    recipe_file, overrides = take_recipe_file(options.overrides)
+    if recipe_file and "," in recipe_file:
+        raise ConfigError(f"recipe={recipe_file}: a sweep takes one recipe file; to sweep over several, put "
+                          "them in DIR/recipe/ and give --config-dir DIR recipe=NAME,NAME")  # fmt: skip
+    try:
+        parsed = OverridesParser.create().parse_overrides([quote_path(o, sweep=True) for o in overrides])
+    except HydraException as error:
+        raise ConfigError(explain(error)) from error
+    fixed = [f"recipe={recipe_file}"] if recipe_file else []
+    swept: list[list[str]] = []
+    for override, text in zip(parsed, overrides, strict=True):
+        if not override.is_sweep_override():
+            fixed.append(text)
+        elif override.is_discrete_sweep():
+            key = override.get_key_element()
+            swept.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+    first = [values[0] for values in swept]
+    # One value varied at a time: the sum of their numbers, not the product.
+    others = [[*first[:i], v, *first[i + 1 :]] for i, values in enumerate(swept) for v in values[1:]]
+    for combination in [first, *others]:
+        require(compose_verb(verb, [*fixed, *combination], options.config_dir))
+    return recipe_file, overrides
+
+
+@contextmanager
+def _as_hydra_wants(argv: list[str]) -> Iterator[None]:
+    """hydra.main reads sys.argv, and prints errors and exits unless told to raise them."""
+    argv_before, full_before = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv = ["gantrans", "--multirun", *argv]
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        sys.argv = argv_before
+        os.environ.pop("HYDRA_FULL_ERROR")
+        if full_before is not None:
+            os.environ["HYDRA_FULL_ERROR"] = full_before

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gantrans.degrade import algebra, blur, compress, marks, noise, resolution
 from gantrans.degrade.base import Degradation
 from gantrans.errors import ConfigError
+from gantrans.words import close_to
 
 CATALOGUE: dict[str, type] = {
     "gaussian_blur": blur.GaussianBlur,
@@ -123,10 +123,3 @@ def _keys(
         if key not in found:
             raise ConfigError(f"{where}: lacks {key!r}; it takes {', '.join(accepted or required)}")
     return {str(key): value for key, value in found.items()}
-
-
-def close_to(name: str, accepted: Iterable[str]) -> str:
-    """ "did you mean x? accepted are ..." for a misspelled name."""
-    names = sorted(accepted)
-    near = difflib.get_close_matches(name, names, 2, 0.5)
-    return (f"did you mean {' or '.join(near)}? " if near else "") + f"accepted are {', '.join(names)}"
