@@ -6,10 +6,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from gantrans.build.config import close_to
 from gantrans.durations import parse_duration
 from gantrans.errors import ConfigError
 from gantrans.training import schedule
+from gantrans.words import close_to
 
 
 def check_numbers(config: DictConfig) -> None:

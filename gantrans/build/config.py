@@ -4,21 +4,19 @@ accepted."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gantrans.build import schema
+from gantrans.build.explain import explain, yaml_problem
 from gantrans.build.places import conf_dir, sample_dir
 from gantrans.errors import ConfigError
-from gantrans.words import close_to
 
 # Values taken as they are: Hydra's grammar would trip over spaces, brackets and commas in a path.
 PATHS = ("data.root", "run.dir", "source", "out", "model")
@@ -103,7 +101,7 @@ def load_config(path: Path, overrides: list[str]) -> DictConfig:
         try:
             OmegaConf.update(config, key, value if key in PATHS else yaml.safe_load(value), merge=True)
         except yaml.YAMLError as error:
-            raise ConfigError(f"{override}: not a value: {_yaml_problem(error)}") from error
+            raise ConfigError(f"{override}: not a value: {yaml_problem(error)}") from error
         except OmegaConfBaseException as error:
             raise ConfigError(explain(error)) from error
     try:
@@ -113,25 +111,6 @@ def load_config(path: Path, overrides: list[str]) -> DictConfig:
         raise ConfigError(explain(error)) from error
     _refuse_empty_paths(config)
     return config
-
-
-def explain(error: BaseException, config_dir: str | None = None) -> str:
-    """One line for the mistake behind a Hydra or OmegaConf error."""
-    if isinstance(error, MissingConfigException):
-        return _explain_choice(str(error), config_dir)
-    if isinstance(error, yaml.YAMLError):
-        return f"{_yaml_place(error)}: not valid YAML: {_yaml_problem(error)}"
-    chain = list(_causes(error))
-    for cause in chain:
-        key = _key_of(cause)
-        if isinstance(cause, OmegaConfBaseException) and key:
-            text = str(cause).splitlines()[0]
-            if "not in" in text:
-                return _explain_key(cause, str(key))
-            return f"{key}: {text}"
-    lines = [(str(e).splitlines() or [type(e).__name__])[0] for e in (error, chain[-1])]
-    lines[1] = lines[0] if lines[1] == "None" else lines[1]  # the parser's own error may have no words
-    return f"{' ('.join(dict.fromkeys(lines))}{')' * (lines[0] != lines[1])}; write overrides as key=value"
 
 
 def quote_path(override: str, *, sweep: bool = False) -> str:
@@ -165,37 +144,6 @@ def _refuse_empty_paths(config: DictConfig) -> None:
             raise ConfigError(f"{key}= is empty; needed is {HINTS[key]}")
 
 
-def _key_of(error: BaseException) -> str | None:
-    """The key that an OmegaConf error is about; some tell it only in their text."""
-    told = re.search(r"^\s*full_key: (\S+)", str(error), re.MULTILINE)
-    return getattr(error, "full_key", None) or (told[1] if told else None)
-
-
-def _explain_key(cause: OmegaConfBaseException, key: str) -> str:
-    parent: Any = cause.parent_node
-    accepted = [str(k) for k in parent if k != "hydra"] if isinstance(parent, DictConfig) else []
-    prefix, _, name = key.rpartition(".")
-    where = f"in {prefix}" if prefix else "at the top"
-    return f"unknown key {key}: there is no {name} {where}; {close_to(name, accepted)}"
-
-
-def _explain_choice(text: str, config_dir: str | None) -> str:
-    choice = re.search(r"Could not find '([^']+)'", text)
-    group, _, name = choice[1].rpartition("/") if choice else ("", "", "")
-    if not group:
-        return text.splitlines()[0]
-    block = text.partition("Available options")[2].partition("Config search path")[0]
-    options = {line.strip() for line in block.splitlines()[1:] if line.strip()}
-    own = f" (also looked in {config_dir})" if config_dir else ""
-    return f"{group}={name}: there is no such {group}{own}; {close_to(name, options)}"
-
-
-def _causes(error: BaseException | None) -> Iterable[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
 def take_recipe_file(overrides: list[str]) -> tuple[str | None, list[str]]:
     """recipe=FILE.yaml chooses a file anywhere on disk, not a name in the catalogue."""
     files = [o for o in overrides if o.startswith("recipe=") and o.endswith((".yaml", ".yml"))]
@@ -208,24 +156,13 @@ def _read_yaml(path: Path, where: str, keys: str) -> DictConfig:
     try:
         loaded = OmegaConf.load(path)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{where}: not valid YAML: {_yaml_problem(error)}") from error
+        raise ConfigError(f"{where}: not valid YAML: {yaml_problem(error)}") from error
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"{where}: cannot be read: {reason}") from error
     if not isinstance(loaded, DictConfig):
         raise ConfigError(f"{where}: must hold keys ({keys}), found a {type(loaded).__name__}")
     return loaded
-
-
-def _yaml_problem(error: yaml.YAMLError) -> str:
-    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
-    place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-    return f"{problem or str(error).splitlines()[0]}{place}"
-
-
-def _yaml_place(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return mark.name if mark else "a config file"
 
 
 def _dotted(overrides: list[str], prefix: str) -> DictConfig:

@@ -14,8 +14,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from gantrans.build.config import close_to
 from gantrans.errors import ConfigError
+from gantrans.words import close_to
 
 
 def make(node: Any, where: str, ours: tuple[type, ...], plugins: list[str], **given: Any) -> Any:

@@ -105,7 +105,8 @@ def _sweep(verb: str, options: Options, task: Callable[[DictConfig, list[str]], 
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from gantrans.build.config import complete, existing_folder, explain, quote_path, require
+    from gantrans.build.config import complete, existing_folder, quote_path, require
+    from gantrans.build.explain import explain
 
     recipe_file, overrides = _checked(verb, options)
     stopped: list[Interrupted] = []
@@ -141,7 +142,8 @@ def _checked(verb: str, options: Options) -> tuple[str | None, list[str]]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
-    from gantrans.build.config import compose_verb, explain, quote_path, require, take_recipe_file
+    from gantrans.build.config import compose_verb, quote_path, require, take_recipe_file
+    from gantrans.build.explain import explain
 
     if options.show_config:
         raise ConfigError("--cfg job shows one config; leave out --multirun")

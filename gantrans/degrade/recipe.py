@@ -85,9 +85,14 @@ def degrade(
 ) -> tuple[np.ndarray, Params]:
     """The degraded image, of the same dtype (uint8 or uint16), and every parameter drawn for it.
 
-    (H, W, C) pixels, sides multiples of `recipe.scale`. Draws depend on (seed, key, draw) alone, so training
-    on the fly and `gantrans pairs` see the same image under the same address.
+    (H, W, C) pixels, sides multiples of `recipe.scale` (else ValueError). Draws depend on (seed, key, draw)
+    alone, so training on the fly and `gantrans pairs` see the same image under the same address.
     """
+    height, width = pixels.shape[:2]
+    if height % recipe.scale or width % recipe.scale:
+        raise ValueError(
+            f"{width}x{height} is not a multiple of the scale {recipe.scale}; crop_to_multiple first"
+        )
     try:
         params = recipe.draw(draws.generator("degrade", seed, key, draw))
         degraded = recipe.apply(ranges.to_x01(pixels), params)
