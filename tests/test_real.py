@@ -59,8 +59,8 @@ def test_facades_are_found_side_by_side(real: Path) -> None:
 
 def test_a_minute_of_training_restores_photographs(real: Path, tmp_path: Path, cli: Cli) -> None:
     run = tmp_path / "run"
-    answer = cli("train", "experiment=restore", "recipe=blur", f"data.root={real / 'photos'}", f"run.dir={run}",
-                 "train.total=60s", "val.images=8", "data.workers=0")  # fmt: skip
+    keys = ["experiment=restore", "recipe=blur", "train.total=60s", "val.images=8", "data.workers=0"]
+    answer = cli("train", *keys, f"data.root={real / 'photos'}", f"run.dir={run}")
     assert answer.code == 0, answer.err
     status = json.loads((run / "status.json").read_text())
     assert status["validation"]["psnr_gain"] > 0.5
