@@ -109,10 +109,9 @@ class Identity:
 
 def _refuse_foreign(out: Path) -> None:
     """Raise ConfigError if `out` holds anything before it ever held pairs."""
-    if not out.exists() or (out / IDENTITY).exists():
-        return
-    foreign = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
-    if foreign:
+    foreign = sorted(p.name for p in out.iterdir() if not p.name.startswith(".")) if out.exists() else []
+    # Asked after listing: another shard may be starting right now, and it writes this file before any other.
+    if foreign and not (out / IDENTITY).exists():
         raise ConfigError(
             f"out={out}: is not empty ({', '.join(foreign[:3])}) and was not made by gantrans pairs; "
             "give a new or empty folder"
