@@ -12,8 +12,10 @@ from gantrans.imaging.read import Header, UnreadableImage, probe
 
 
 def check_headers(items: list[Item], *, crop: int | None, resize: int | None, halves: bool) -> int:
-    """Raise DataError naming files that cannot be read, that do not fit together, or are smaller than the
-    crop."""
+    """How many times larger than their sources the targets are.
+
+    Raises DataError naming files that cannot be read, do not fit together, or are smaller than the crop.
+    """
     files = sorted({path for item in items for path in (item.source, item.target)})
     found = {path: _probe(path) for path in tqdm(files, "reading headers", disable=None, delay=2)}
     broken = [header for header in found.values() if isinstance(header, UnreadableImage)]

@@ -30,8 +30,8 @@ class Job:
     """One training run. `best` names the validation metric that chooses the bundle; None keeps the latest.
     `stop_at` leaves at that step, saved, although the schedule goes on to `total`.
 
-    `card` describes the bundle; None where the generator is the user's own class, which no bundle can
-    describe.
+    `card` describes the bundle; none is written where the generator is the user's own class, and so not
+    `describable`.
     """
 
     run: RunFolder
