@@ -19,13 +19,16 @@ from gantrans.build.places import conf_dir, sample_dir
 from gantrans.errors import ConfigError
 
 # Values taken as they are: Hydra's grammar would trip over spaces, brackets and commas in a path.
-PATHS = ("data.root", "run.dir", "source", "out", "model")
+PATHS = ("data.root", "data.targets", "data.unpaired", "run.dir", "source", "out", "model", "file")
 HINTS = {
     "run.dir": "a folder of the run's own; null: runs/TASK-DATE-TIME",
     "data.root": "a folder of clean images or of pairs, or a .csv / .jsonl",
+    "data.targets": "a folder of images of the target's kind; null: they are below data.root",
+    "data.unpaired": "a folder of real images that have no target; null for methods that need none",
     "source": "the image or folder to read",
-    "out": "the folder to write to",
+    "out": "where to write to",
     "model": "a run folder or a bundle",
+    "file": "the .pth file to read",
 }
 
 

@@ -23,11 +23,9 @@ def make(node: Any, where: str, ours: tuple[type, ...], plugins: list[str], **gi
 
     Raises ConfigError naming `where`, the offending key and what is accepted.
     """
-    if not isinstance(node, DictConfig | Mapping) or "_target_" not in node:
-        raise ConfigError(f"{where}: needs a _target_ that names a class, as in conf/{where}/")
+    target = target_of(node, where, ours, plugins)
     plain: Any = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else node
-    values = {str(key): value for key, value in plain.items()}
-    target = resolve(str(values.pop("_target_")), where, ours, plugins)
+    values = {str(key): value for key, value in plain.items() if key != "_target_"}
     signature = inspect.signature(target)
     accepts = {name for name in signature.parameters if name not in given}
     for key in values:
@@ -41,6 +39,18 @@ def make(node: Any, where: str, ours: tuple[type, ...], plugins: list[str], **gi
         return target(**values, **given)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{where}: {error}") from error
+
+
+def target_of(node: Any, where: str, ours: tuple[type, ...], plugins: list[str]) -> type:
+    """The class that `node._target_` names. Raises ConfigError naming `where` and what is accepted."""
+    if not isinstance(node, DictConfig | Mapping) or "_target_" not in node:
+        raise ConfigError(f"{where}: needs a _target_ that names a class, as in conf/{where}/")
+    return resolve(str(node["_target_"]), where, ours, plugins)
+
+
+def takes(target: type, name: str) -> bool:
+    """Whether a class's constructor has a parameter `name`."""
+    return name in inspect.signature(target).parameters
 
 
 def resolve(path: str, where: str, ours: tuple[type, ...], plugins: list[str]) -> type:

@@ -21,6 +21,8 @@ class Data:
     layout: str = MISSING
     side: str = MISSING
     swap: bool = MISSING
+    targets: str | None = MISSING
+    unpaired: str | None = MISSING
     source_mode: str = MISSING
     target_mode: str = MISSING
     val_fraction: float = MISSING
@@ -47,9 +49,20 @@ class Augment:
 
 
 @dataclass
+class Adversary:
+    smooth: float = MISSING
+    r1: float = MISSING
+    r1_every: int = MISSING
+    gradient_penalty: float = MISSING
+    augment: list[str] = MISSING
+    augment_p: float | None = MISSING
+
+
+@dataclass
 class Train:
     total: str = MISSING
     stop_at: str | None = MISSING
+    stages: list[Any] = MISSING
     batch_size: int = MISSING
     lr: float = MISSING
     betas: list[float] = MISSING
@@ -93,6 +106,7 @@ class TrainSchema:
     data: Data = field(default_factory=Data)
     init: Init = field(default_factory=Init)
     augment: Augment = field(default_factory=Augment)
+    adversary: Adversary = field(default_factory=Adversary)
     train: Train = field(default_factory=Train)
     val: Val = field(default_factory=Val)
     log: Log = field(default_factory=Log)
@@ -123,8 +137,28 @@ class TranslateSchema:
     out: str = MISSING
     format: str = MISSING
     overwrite: bool = MISSING
+    direction: str = MISSING
     device: str = MISSING
     precision: str = MISSING
+
+
+@dataclass
+class ImportSchema:
+    file: str = MISSING
+    out: str = MISSING
+    direction: str = MISSING
+    norm_statistics: str = MISSING
+    task: str = MISSING
+    overwrite: bool = MISSING
+
+
+@dataclass
+class ExportSchema:
+    model: str = MISSING
+    out: str = MISSING
+    direction: str = MISSING
+    format: str = MISSING
+    overwrite: bool = MISSING
 
 
 def register() -> None:
@@ -133,3 +167,5 @@ def register() -> None:
     store.store(name="train_schema", node=TrainSchema)
     store.store(name="pairs_schema", node=PairsSchema)
     store.store(name="translate_schema", node=TranslateSchema)
+    store.store(name="import_schema", node=ImportSchema)
+    store.store(name="export_schema", node=ExportSchema)

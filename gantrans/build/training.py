@@ -11,34 +11,24 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from gantrans.build.checks import check_numbers, steps
-from gantrans.build.factory import make
+from gantrans.build.data import RunData
+from gantrans.build.method import GENERATORS, build_networks
 from gantrans.core.device import Core, open_core
 from gantrans.core.heap import keep_large_blocks
-from gantrans.core.seed import seed_torch
-from gantrans.data.dataset import MODES, DegradeClean, PairDataset, fingerprint
-from gantrans.data.layouts import Index
-from gantrans.draws import seed_of
 from gantrans.durations import parse_duration
 from gantrans.errors import ConfigError
 from gantrans.inference.bundle import Card
-from gantrans.methods.base import Method
-from gantrans.methods.pix2pix import Pix2Pix
+from gantrans.methods.base import Method, translators
 from gantrans.nets import catalogue
-from gantrans.nets.init import init_weights
-from gantrans.nets.patchgan import PatchGAN, PixelGAN
-from gantrans.nets.resnet import ResNetGenerator
-from gantrans.nets.unet import UNet
 from gantrans.training.clock import Intervals
 from gantrans.training.ema import ema_copy
 from gantrans.training.job import Job, Schedule
 from gantrans.training.run_folder import RunFolder
+from gantrans.training.stages import Stage, parse_stages
 from gantrans.training.state import State
 from gantrans.training.step import build_optimizers
 from gantrans.training.validate import Validation
 
-GENERATORS = (UNet, ResNetGenerator)
-DISCRIMINATORS = (PatchGAN, PixelGAN)
-METHODS = (Pix2Pix,)
 INTERVALS = ("log.every", "val.every", "train.save_every")
 
 
@@ -55,106 +45,92 @@ def build_core(config: DictConfig) -> Core:
     return open_core(core.device, core.precision, deterministic=core.deterministic)
 
 
-def build_networks(config: DictConfig, core: Core, method: Method) -> dict[str, nn.Module]:
-    """The networks of the method by role, initialised from the seed and placed on the device."""
-    source, target = MODES[config.data.source_mode], MODES[config.data.target_mode]
-    plugins, networks = list(config.plugins), {}
-    for role in method.networks:
-        seed_torch("init", config.seed, role)
-        if role == "generator":
-            network = make(
-                config.generator, role, GENERATORS, plugins, in_channels=source, out_channels=target
-            )
-        else:
-            network = make(config.discriminator, role, DISCRIMINATORS, plugins, in_channels=source + target)
-        try:
-            init_weights(network, config.init.kind, config.init.gain)
-        except ValueError as error:
-            raise ConfigError(f"init.kind={config.init.kind}: {error}") from error
-        networks[role] = core.place(network)
-    return networks
-
-
-def build_job(
-    config: DictConfig, run: RunFolder, core: Core, parts: tuple[Index, PairDataset, PairDataset]
-) -> Job:
+def build_job(config: DictConfig, run: RunFolder, core: Core, data: RunData, method: Method) -> Job:
     """Everything the loop needs, in its initial state. Raises ConfigError naming the key that does not
     fit."""
-    index, train, val = parts
     check_numbers(config)
-    method = make(config.method, "method", METHODS, list(config.plugins))
+    stages = _stages(config)
     networks = build_networks(config, core, method)
-    for role in method.networks:
-        _check_crop(config.augment.crop, networks[role])
     t, batch = config.train, config.train.batch_size
+    ways = translators(method.roles)
     state = State(
         networks,
         build_optimizers(networks, method, lr=t.lr, betas=tuple(t.betas)),
-        ema_copy(networks["generator"]),
+        {role: ema_copy(networks[role]) for role in ways.values()},
         torch.amp.GradScaler(core.device.type, enabled=core.precision == "fp16"),  # type: ignore[attr-defined]
     )
-    total = parse_duration(t.total, "train.total")
-    describable = isinstance(networks["generator"], GENERATORS)
-    card = _card(config, networks["generator"], index, train, describable=describable)
-    state.data = card.provenance["train_images_hash"]
+    describable = all(isinstance(networks[role], GENERATORS) for role in ways.values())
+    cards = _cards(config, networks, ways, data, describable=describable)
+    state.data = data.provenance["train_images_hash"]
+    images = len(data.train)
     return Job(
         run=run,
         state=state,
         method=method,
         core=core,
-        train=train,
-        validation=Validation(train, val, config.val.images, config.val.probes),
-        card=card,
+        train=data.train,
+        validation=data.validation,
+        cards=cards,
+        data=data.about,
         schedule=Schedule(t.schedule, t.flat, t.warmup, t.ema),
-        total=total,
-        every=Intervals(*(steps(config, key, len(train)) for key in INTERVALS)),
+        total=parse_duration(t.total, "train.total"),
+        every=Intervals(*(steps(config, key, images) for key in INTERVALS)),
         batch_size=batch,
-        workers=_workers(config.data.workers, len(train), batch),
+        workers=_workers(config.data.workers, images, batch),
         seed=config.seed,
-        best=config.val.best,
+        best=_best(config.val.best, data.validation),
         keep_last=t.keep_last,
         config_text=OmegaConf.to_yaml(config, resolve=True),
-        stop_at=None if t.stop_at is None else steps(config, "train.stop_at", len(train)),
+        stop_at=None if t.stop_at is None else steps(config, "train.stop_at", images),
         describable=describable,
+        stages=stages,
     )
 
 
-def _card(
+def _stages(config: DictConfig) -> tuple[Stage, ...]:
+    stages = parse_stages(OmegaConf.to_container(config.train.stages))  # type: ignore[arg-type]
+    if stages and parse_duration(config.train.total, "train.total").is_time:
+        raise ConfigError(
+            f"train.total={config.train.total}: train.stages divide a number of steps, and their steps take "
+            "different times; give train.total in step, img or ep"
+        )
+    return stages
+
+
+def _best(metric: str | None, validation: Validation) -> str | None:
+    """The metric that chooses the bundle, if this data can be measured by it."""
+    if metric is not None and metric not in validation.metrics:
+        raise ConfigError(
+            f"val.best={metric}: unpaired data has no targets to compare with; set val.best=null, "
+            "which keeps the latest"
+        )
+    return metric
+
+
+def _cards(
     config: DictConfig,
-    generator: nn.Module,
-    index: Index,
-    train: PairDataset,
+    networks: dict[str, nn.Module],
+    ways: dict[str, str],
+    data: RunData,
     *,
     describable: bool,
-) -> Card:
-    names = fingerprint(train.items, index.root)
-    recipe = train.reader.recipe if isinstance(train.reader, DegradeClean) else None
-    return Card(
-        network=catalogue.describe(generator) if describable else {},
-        source_mode=config.data.source_mode,
-        target_mode=config.data.target_mode,
-        scale=train.scale,
-        norm_statistics=config.val.norm_statistics,
-        task=config.task,
-        provenance={
-            "gantrans": version("gantrans"),
-            "torch": torch.__version__,
-            "seed": config.seed,
-            "layout": index.layout,
-            "recipe": {"name": recipe.name, "hash": recipe.hash} if recipe else None,
-            "train_images": len(names),
-            "train_images_hash": f"{seed_of(*names):016x}",
-        },
-    )
-
-
-def _check_crop(crop: int | None, discriminator: nn.Module) -> None:
-    least = getattr(discriminator, "least", 1)
-    if crop is not None and crop < least:
-        raise ConfigError(
-            f"augment.crop={crop}: this discriminator needs {least} pixels or more; "
-            "enlarge the crop or lower discriminator.layers"
+) -> dict[str, Card]:
+    """The card of each way; on the way back the two modes change places."""
+    modes = (config.data.source_mode, config.data.target_mode)
+    versions = {"gantrans": version("gantrans"), "torch": torch.__version__, "seed": config.seed}
+    cards = {}
+    for way, role in ways.items():
+        source, target = modes if way == "to_target" else modes[::-1]
+        cards[way] = Card(
+            network=catalogue.describe(networks[role]) if describable else {},
+            source_mode=source,
+            target_mode=target,
+            scale=data.scale,
+            norm_statistics=config.val.norm_statistics,
+            task=config.task,
+            provenance={**versions, "way": way, **data.provenance},
         )
+    return cards
 
 
 def _workers(asked: int | None, images: int, batch_size: int) -> int:

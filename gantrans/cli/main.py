@@ -19,7 +19,11 @@ VERBS = {
     "resume": "go on with a run exactly where it stopped",
     "pairs": "make paired data from clean images",
     "translate": "apply a trained generator to an image or a folder",
+    "doctor": "look at a run and say in plain words what went wrong",
+    "import": "turn a .pth of the pix2pix, CycleGAN or CUT code into a bundle",
+    "export": "write a model as such a .pth",
 }
+MODULES = {"import": "import_"}  # a keyword cannot name a module that others import
 USAGE = """gantrans: translate one kind of image into another, with GANs.
 
 usage: gantrans VERB key=value ...
@@ -68,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(verb: str, args: list[str]) -> int:
     try:
-        import_module(f"gantrans.cli.{verb}").run(args)
+        import_module(f"gantrans.cli.{MODULES.get(verb, verb)}").run(args)
         sys.stdout.flush()
     except GantransError as error:
         return _fail(error.title, str(error), error.exit_code)

@@ -95,6 +95,14 @@ def run_verb(verb: str, args: list[str], task: Callable[[DictConfig, list[str]],
     task(config, options.overrides)
 
 
+def way_of(direction: str) -> str:
+    """The way that `direction` names, by role or by the letters of older suites. Raises ConfigError."""
+    ways = {"to_target": "to_target", "AtoB": "to_target", "to_source": "to_source", "BtoA": "to_source"}
+    if direction not in ways:
+        raise ConfigError(f"direction={direction}: accepted are to_target (AtoB) and to_source (BtoA)")
+    return ways[direction]
+
+
 def _sweep(verb: str, options: Options, task: Callable[[DictConfig, list[str]], None]) -> None:
     """Hydra's own multirun: every combination of comma-separated values, one run folder each.
 

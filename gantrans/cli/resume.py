@@ -84,6 +84,7 @@ def _resume(path: Path, overrides: list[str], *, show: bool) -> None:
 
 def _go_on(config: DictConfig, folder: RunFolder, overrides: list[str]) -> None:
     from gantrans.build.data import build_data
+    from gantrans.build.method import build_method
     from gantrans.build.training import build_core, build_job
     from gantrans.cli.train import fit
     from gantrans.training.checkpoint import load_newest
@@ -91,7 +92,8 @@ def _go_on(config: DictConfig, folder: RunFolder, overrides: list[str]) -> None:
     from gantrans.training.step import set_base_rate
 
     core = build_core(config)
-    job = build_job(config, folder, core, build_data(config))
+    method = build_method(config)
+    job = build_job(config, folder, core, build_data(config, method.learns_from), method)
     folder.make_folders()
     if any(folder.checkpoints.iterdir()):
         data_now = job.state.data

@@ -28,14 +28,16 @@ def run(args: list[str]) -> None:
 def launch(config: DictConfig, overrides: list[str]) -> None:
     """Train from a complete config in a new run folder."""
     from gantrans.build.data import build_data
+    from gantrans.build.method import build_method
     from gantrans.build.training import build_core, build_job
     from gantrans.training.run_folder import create_run
 
     core = build_core(config)
-    parts = build_data(config)
+    method = build_method(config)
+    data = build_data(config, method.learns_from)
     folder = create_run(Path(config.run.dir).expanduser() if config.run.dir else None, config.task or "train")
     try:
-        job = build_job(config, folder, core, parts)
+        job = build_job(config, folder, core, data, method)
         folder.write("config.yaml", job.config_text)
         folder.make_folders()
         folder.write("overrides.txt", "".join(f"{o}\n" for o in overrides))
@@ -58,38 +60,44 @@ def fit(job: Job) -> None:
 
 def announce(job: Job) -> None:
     sizes = {role: sum(p.numel() for p in n.parameters()) / 1e6 for role, n in job.state.networks.items()}
-    networks = ", ".join(f"{role} {millions:.2f} M parameters" for role, millions in sizes.items())
+    networks = ", ".join(f"{role} {millions:.2f} M" for role, millions in sizes.items() if millions)
     print(f"run       {job.run.path}")
-    facts = job.card.provenance
-    how = f"clean, degraded by {facts['recipe']['name']}" if facts["recipe"] else facts["layout"]
-    print(f"data      {len(job.train)} training and {len(job.validation.val)} validation images ({how})")
-    print(f"networks  {networks}")
+    print(f"data      {job.data}")
+    print(f"networks  {networks} parameters")
     print(f"device    {job.core.describe()}; {job.workers} loader processes", flush=True)
-    if job.train.items == job.validation.val.items:
-        print("note      one image: validation looks at the training image itself", file=sys.stderr)
     if not job.describable:
         print("note      the generator is a class of your own: no bundle will be written", file=sys.stderr)
 
 
 def conclude(job: Job, report: Reporting) -> None:
-    v, state, path = report.validated, job.state, job.run.path
+    state, path = job.state, job.run.path
     if state.total is None or state.step < state.total:
         print(f"\nstopped at step {state.step}, saved; go on with `{_program('gantrans')} resume {path}`")
         return
-    images = min(len(job.validation.val), job.validation.images)
     print(
-        f"\nstep {state.step} of {state.total}, {state.seconds:.0f} s. On {images} validation images:\n"
-        f"    PSNR  input {v['psnr_input']:6.2f} dB  output {v['psnr']:6.2f} dB  ({v['psnr_gain']:+.2f})\n"
-        f"    SSIM  input {v['ssim_input']:6.4f}     output {v['ssim']:6.4f}     ({v['ssim_gain']:+.4f})\n\n"
-        f"pictures     {report.sample}   (source | output | target | error)\n"
+        f"\nstep {state.step} of {state.total}, {state.seconds:.0f} s. On {job.validation.images} validation "
+        f"images:\n{_scores(report.validated)}\n\n"
+        f"pictures     {report.sample}\n"
         f"curves       {_program('tensorboard')} --logdir {job.run.tensorboard}"
     )
     if job.describable:
         chosen = f"best {job.best}" if job.best else "latest"
+        both = "   (direction=to_source: the way back)" if len(job.cards) > 1 else ""
         print(
             f"bundle       {job.run.bundle}   ({chosen}, of step {state.best['step']})\n"
-            f"your photos  {_program('gantrans')} translate model={path} source=PHOTOS out=RESULTS"
+            f"your photos  {_program('gantrans')} translate model={path} source=PHOTOS out=RESULTS{both}"
         )
+
+
+def _scores(v: dict[str, float]) -> str:
+    """The last validation: PSNR and SSIM where there are targets, else what can be said without."""
+    if "psnr" in v:
+        psnr = f"input {v['psnr_input']:6.2f} dB  output {v['psnr']:6.2f} dB  ({v['psnr_gain']:+.2f})"
+        ssim = f"input {v['ssim_input']:6.4f}     output {v['ssim']:6.4f}     ({v['ssim_gain']:+.4f})"
+        return f"    PSNR  {psnr}\n    SSIM  {ssim}"
+    said = {"cycle_l1": "round trip, mean error", "health_change": "output differs from input by"}
+    lines = [f"    {text:<30} {v[name]:.4f} of 1" for name, text in said.items() if name in v]
+    return "\n".join(lines)
 
 
 def _program(name: str) -> str:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gantrans.cli.options import run_verb
+from gantrans.cli.options import run_verb, way_of
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -27,7 +27,7 @@ def _translate(config: DictConfig, overrides: list[str]) -> None:
     del overrides
     source, out = Path(config.source).expanduser(), Path(config.out).expanduser()
     planned = plan(source, out, config.format)
-    network, card = load_bundle(Path(config.model).expanduser())
+    network, card = load_bundle(Path(config.model).expanduser(), way_of(config.direction))
     keep_large_blocks()
     predictor = Predictor(network, card, open_core(config.device, config.precision))
     summary = translate(predictor, planned, overwrite=config.overwrite)

@@ -44,7 +44,8 @@ class Core:
 
     def prepare(self, raw: RawBatch) -> Batch:
         """A host batch (u8 or x01) as x11 on the device; the copy is asynchronous from pinned memory."""
-        return Batch(self._x11(raw.source), self._x11(raw.target), raw.keys)
+        unpaired = None if raw.unpaired is None else self._x11(raw.unpaired)
+        return Batch(self._x11(raw.source), self._x11(raw.target), raw.keys, unpaired)
 
     def _x11(self, image: Tensor) -> Tensor:
         moved = image.to(self.device, non_blocking=True)

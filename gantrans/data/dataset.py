@@ -14,20 +14,14 @@ import numpy as np
 from gantrans import draws
 from gantrans.data.augment import Augment
 from gantrans.data.layouts import Item
+from gantrans.data.order import place
+from gantrans.data.pixels import enlarged, opaque, shorter_side, to_mode
+from gantrans.data.samples import Sample
 from gantrans.degrade.recipe import Recipe, crop_to_multiple, degrade
 from gantrans.errors import DataError
-from gantrans.imaging import colour, filters, ranges
-from gantrans.imaging.read import read
 
-MODES = {"rgb": 3, "grey": 1}
 Pair = tuple[np.ndarray, np.ndarray]  # source and target, (H, W, C), uint8 or uint16
 Reader = Callable[[Item, int], Pair]
-
-
-def opaque(path: Path) -> np.ndarray:
-    """The pixels of a file; what is transparent is laid over white, as `gantrans pairs` does."""
-    picture = read(path)
-    return colour.over_white(picture.pixels, picture.alpha)
 
 
 def read_files(item: Item, draw: int) -> Pair:
@@ -97,8 +91,8 @@ class PairDataset:
         1/`scale` the target's size; resized if so configured."""
         item = self.items[index]
         source, target = self.reader(item, draw)
-        target = _to_mode(target, self.target_mode)
-        source = _to_mode(source, self.source_mode)
+        target = to_mode(target, self.target_mode)
+        source = to_mode(source, self.source_mode)
         expected = tuple(side // self.scale for side in target.shape[:2])
         if source.shape[:2] != expected:
             (sh, sw), (th, tw) = source.shape[:2], target.shape[:2]
@@ -107,8 +101,13 @@ class PairDataset:
                 "of their targets' size here, as the others are; resize or remove it"
             )
         if self.augment.resize:
-            source, target = (_shorter_side(p, self.augment.resize) for p in (source, target))
+            source, target = (shorter_side(p, self.augment.resize) for p in (source, target))
         return source, target
+
+    def sample(self, position: int) -> Sample:
+        """What comes at `position` of the endless row of epochs: a pure function of it."""
+        epoch, index = place(position, len(self.items), self.seed)
+        return Sample(self.items[index].key, *self.pair(epoch, index))
 
     def pair(self, epoch: int, index: int) -> Pair:
         """Item `index` as it is seen in `epoch`: degraded and augmented by draws of (seed, epoch, key)."""
@@ -126,29 +125,6 @@ class PairDataset:
         source = self.augment.jitter(rng, geometry.apply(source), self.augment.jitter_source)
         target = self.augment.jitter(rng, geometry.apply(target), self.augment.jitter_target)
         return source, target
-
-
-def _to_mode(pixels: np.ndarray, mode: str) -> np.ndarray:
-    return colour.to_rgb(pixels) if mode == "rgb" else colour.to_grey(pixels)
-
-
-def enlarged(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The source at its target's size, bicubic, as the network sees it (see Predictor)."""
-    height, width = target.shape[:2]
-    return source if source.shape[:2] == (height, width) else _resize(source, height, width)
-
-
-def _shorter_side(pixels: np.ndarray, side: int) -> np.ndarray:
-    height, width = pixels.shape[:2]
-    if min(height, width) == side:
-        return pixels
-    factor = side / min(height, width)
-    return _resize(pixels, max(side, round(height * factor)), max(side, round(width * factor)))
-
-
-def _resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    resized = filters.resize(ranges.to_x01(pixels), height, width, "bicubic")
-    return ranges.from_x01(resized, pixels.dtype)
 
 
 def fingerprint(items: list[Item], root: Path) -> list[str]:

@@ -5,6 +5,7 @@ Layouts (`data.layout`; `auto` recognises all but side_by_side):
                   or trainA/ + trainB/; or a .csv / .jsonl file with two file columns
     side_by_side  one file holds both pictures; `data.side` says which half is the source
     clean         clean images, degraded on the fly by the recipe
+    unpaired      the folders of `paired`, of different counts and names: see layouts_unpaired.py
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from gantrans import draws
 from gantrans.errors import ConfigError, DataError
 from gantrans.imaging.listing import list_images
 
-LAYOUTS = ("auto", "paired", "side_by_side", "clean")
+LAYOUTS = ("auto", "paired", "side_by_side", "clean", "unpaired")
 ROLES = (("source", "target"), ("input", "target"), ("A", "B"), ("a", "b"))
 SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
 
@@ -44,28 +45,26 @@ class Index:
 
 def find_items(root: Path, layout: str, *, val_fraction: float, seed: int) -> Index:
     """List and pair the images below `root`. Raises DataError naming what does not match."""
-    if layout not in LAYOUTS:
-        raise ConfigError(f"data.layout={layout}: accepted are {', '.join(LAYOUTS)}")
     if not root.exists():
         raise DataError(f"data.root={root}: no such file or folder")
     if root.is_file() and layout not in ("auto", "paired"):
         raise ConfigError(f"data.layout={layout}: {root} is a file, and a table of pairs is layout paired")
     if layout == "auto":
-        layout = "paired" if root.is_file() or any(_role_folders(root)) else "clean"
+        layout = "paired" if root.is_file() or any(role_folders(root)) else "clean"
     if root.is_file():
         splits = {"train": list(_read_table(root))}
     elif layout == "paired":
         splits = _paired_splits(root)
     else:
-        splits = _single_splits(root)
+        splits = single_splits(root)
     if not any(splits.values()):
         raise DataError(f"{root}: no images found (layout {layout}); see data/README.md for the layouts read")
     if not splits.get("train"):
         raise DataError(f"{root}: no training images; found only {', '.join(k for k in splits if splits[k])}")
-    return Index(root, layout, _with_validation(splits, val_fraction, seed))
+    return Index(root, layout, with_validation(splits, val_fraction, seed))
 
 
-def _role_folders(root: Path) -> Iterator[tuple[str, Path, Path]]:
+def role_folders(root: Path) -> Iterator[tuple[str, Path, Path]]:
     """Every (split, source folder, target folder) of a paired layout; split "" where none is named."""
     for split, names in {**SPLITS, "": ("",)}.items():
         for name in names:
@@ -84,7 +83,7 @@ def _role_folders(root: Path) -> Iterator[tuple[str, Path, Path]]:
 
 def _paired_splits(root: Path) -> dict[str, list[Item]]:
     found: dict[str, list[Item]] = {}
-    for split, source, target in _role_folders(root):
+    for split, source, target in role_folders(root):
         if split == "" and found:
             continue  # A/ + B/ that only hold train/, val/, test/ were read already
         items = _match(source, target)
@@ -117,25 +116,26 @@ def _match(source: Path, target: Path) -> list[Item]:
         raise DataError(
             f"{source.parent}: {len(sources)} images in {source.name}/, {len(targets)} in {target.name}/; "
             f"{len(alone)} without a partner, first: {', '.join(where)} "
-            "(files are matched by relative path and stem; rename or remove those)"
+            "(files are matched by relative path and stem; rename or remove those; for images that are no "
+            "pairs use experiment=cyclegan)"
         )
     return [Item(stem, sources[stem], targets[stem]) for stem in sorted(sources)]
 
 
-def _single_splits(root: Path) -> dict[str, list[Item]]:
+def single_splits(root: Path) -> dict[str, list[Item]]:
     """One picture a file (clean or side by side): train/, val/ and test/ folders are honoured when
     present."""
     folders = {
         split: root / name for split, names in SPLITS.items() for name in names if (root / name).is_dir()
     }
-    named = {split: _items_of(folder) for split, folder in folders.items()}
+    named = {split: items_of(folder) for split, folder in folders.items()}
     if "train" in named:
         return named
     held = set(folders.values())
-    return {"train": [item for item in _items_of(root) if not held & set(item.source.parents)], **named}
+    return {"train": [item for item in items_of(root) if not held & set(item.source.parents)], **named}
 
 
-def _items_of(folder: Path) -> list[Item]:
+def items_of(folder: Path) -> list[Item]:
     return [Item(name, folder / name, folder / name) for name in list_images(folder)]
 
 
@@ -172,7 +172,7 @@ def _read_table(path: Path) -> Iterator[Item]:
         yield Item(" + ".join(values), source, target)
 
 
-def _with_validation(splits: dict[str, list[Item]], fraction: float, seed: int) -> dict[str, list[Item]]:
+def with_validation(splits: dict[str, list[Item]], fraction: float, seed: int) -> dict[str, list[Item]]:
     """Hold out a part of train where no val split is given: by a hash of the key, never fewer than one."""
     if splits.get("val"):
         return splits

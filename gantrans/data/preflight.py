@@ -16,7 +16,25 @@ def check_headers(items: list[Item], *, crop: int | None, resize: int | None, ha
 
     Raises DataError naming files that cannot be read, do not fit together, or are smaller than the crop.
     """
-    files = sorted({path for item in items for path in (item.source, item.target)})
+    headers = _headers({path for item in items for path in (item.source, item.target)})
+    scale = _common_scale(items, headers)
+    if halves:
+        _check_halves(items, headers)
+    if crop and not resize:
+        _check_crop(items, headers, crop, halves)
+    return scale
+
+
+def check_images(items: list[Item], *, crop: int | None, resize: int | None) -> None:
+    """The same for images without partners: each must be readable, and as large as the crop."""
+    headers = _headers({item.source for item in items})
+    if crop and not resize:
+        _check_crop(items, headers, crop, halves=False)
+
+
+def _headers(paths: set[Path]) -> dict[Path, Header]:
+    """The header of each file. Raises DataError naming those that cannot be read."""
+    files = sorted(paths)
     found = {path: _probe(path) for path in tqdm(files, "reading headers", disable=None, delay=2)}
     broken = [header for header in found.values() if isinstance(header, UnreadableImage)]
     if broken:
@@ -25,13 +43,7 @@ def check_headers(items: list[Item], *, crop: int | None, resize: int | None, ha
             + "; ".join(str(b) for b in broken[:3])
             + ". Mend or remove them"
         )
-    headers = {path: header for path, header in found.items() if isinstance(header, Header)}
-    scale = _common_scale(items, headers)
-    if halves:
-        _check_halves(items, headers)
-    if crop and not resize:
-        _check_crop(items, headers, crop, halves)
-    return scale
+    return {path: header for path, header in found.items() if isinstance(header, Header)}
 
 
 def _probe(path: Path) -> Header | UnreadableImage:

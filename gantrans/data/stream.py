@@ -1,25 +1,21 @@
 """Batches as an endless stream in which batch number `step` is a pure function of (seed, step).
 
-Epochs are laid end to end and cut into batches, so no image is dropped and a set smaller than the batch
+Samples are laid end to end and cut into batches, so no image is dropped and a set smaller than the batch
 works. Resuming is starting the stream at another step; worker count and speed change nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from gantrans import draws
-from gantrans.data.dataset import Pair, PairDataset
+from gantrans.data.samples import Sample, Samples
 from gantrans.errors import DataError, GantransError
-
-Address = tuple[int, int]  # epoch, index
 
 
 @dataclass(frozen=True)
@@ -29,60 +25,47 @@ class RawBatch:
     source: Tensor
     target: Tensor
     keys: tuple[str, ...]
+    unpaired: Tensor | None = None
 
     def pin_memory(self) -> RawBatch:
-        return RawBatch(self.source.pin_memory(), self.target.pin_memory(), self.keys)
-
-
-@lru_cache(maxsize=4)
-def epoch_order(seed: int, epoch: int, images: int) -> np.ndarray:
-    """The order of the images in one epoch."""
-    return draws.generator("order", seed, epoch).permutation(images)
-
-
-def addresses(step: int, batch_size: int, images: int, seed: int) -> list[Address]:
-    """Which (epoch, index) pairs make up batch number `step`, counted from 0."""
-    positions = range(step * batch_size, (step + 1) * batch_size)
-    return [(p // images, int(epoch_order(seed, p // images, images)[p % images])) for p in positions]
+        unpaired = None if self.unpaired is None else self.unpaired.pin_memory()
+        return RawBatch(self.source.pin_memory(), self.target.pin_memory(), self.keys, unpaired)
 
 
 @dataclass(frozen=True)
 class StepSampler:
-    """The addresses of every batch from `first_step` on, without end."""
+    """The positions of every batch from `first_step` on, without end."""
 
-    images: int
     batch_size: int
-    seed: int
     first_step: int
 
-    def __iter__(self) -> Iterator[list[Address]]:
+    def __iter__(self) -> Iterator[range]:
         step = self.first_step
         while True:
-            yield addresses(step, self.batch_size, self.images, self.seed)
+            yield range(step * self.batch_size, (step + 1) * self.batch_size)
             step += 1
 
 
-class _Addressed(Dataset[Pair | GantransError]):
-    """Adapts PairDataset to DataLoader. A bad image travels as a value: a worker's traceback helps nobody."""
+class _Addressed(Dataset[Sample | GantransError]):
+    """Adapts Samples to DataLoader. A bad image travels as a value: a worker's traceback helps nobody."""
 
-    def __init__(self, pairs: PairDataset) -> None:
-        self.pairs = pairs
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
 
-    def __getitem__(self, address: Address) -> tuple[str, Pair | GantransError]:  # type: ignore[override]
-        epoch, index = address
+    def __getitem__(self, position: int) -> Sample | GantransError:
         try:
-            return self.pairs.items[index].key, self.pairs.pair(epoch, index)
+            return self.samples.sample(position)
         except GantransError as error:
-            return self.pairs.items[index].key, error
+            return error
 
 
 def batches(
-    pairs: PairDataset, *, batch_size: int, first_step: int, workers: int, pin: bool = False
+    samples: Samples, *, batch_size: int, first_step: int, workers: int, pin: bool = False
 ) -> Iterator[RawBatch]:
     """The stream of training batches from `first_step` on. Raises DataError naming an unusable image."""
     loader = DataLoader(
-        _Addressed(pairs),
-        batch_sampler=StepSampler(len(pairs), batch_size, pairs.seed, first_step),  # type: ignore[arg-type]
+        _Addressed(samples),
+        batch_sampler=StepSampler(batch_size, first_step),  # type: ignore[arg-type]
         num_workers=workers,
         collate_fn=_collate,
         pin_memory=pin,
@@ -112,20 +95,26 @@ def _quiet_worker(worker_id: int) -> None:
     torch.set_num_threads(1)
 
 
-def _collate(samples: list[tuple[str, Pair | GantransError]]) -> RawBatch | GantransError:
-    for _, sample in samples:
-        if isinstance(sample, GantransError):
-            return sample
-    keys = tuple(key for key, _ in samples)
-    pairs = [sample for _, sample in samples if not isinstance(sample, GantransError)]
-    shapes = {p[1].shape for p in pairs}
-    if len(shapes) > 1:
-        sizes = ", ".join(f"{k} {p[1].shape[1]}x{p[1].shape[0]}" for k, p in zip(keys, pairs, strict=True))
-        return DataError(f"one batch holds images of different sizes ({sizes}); set augment.crop=N")
-    return RawBatch(_stack([p[0] for p in pairs]), _stack([p[1] for p in pairs]), keys)
+def _collate(samples: list[Sample | GantransError]) -> RawBatch | GantransError:
+    good = [sample for sample in samples if isinstance(sample, Sample)]
+    if len(good) < len(samples):
+        return next(sample for sample in samples if isinstance(sample, GantransError))
+    for images in ([s.source for s in good], [s.target for s in good]):
+        if len({image.shape for image in images}) > 1:
+            sizes = ", ".join(
+                f"{s.key} {image.shape[1]}x{image.shape[0]}" for s, image in zip(good, images, strict=True)
+            )
+            return DataError(f"one batch holds images of different sizes ({sizes}); set augment.crop=N")
+    unpaired = [s.unpaired for s in good if s.unpaired is not None]
+    return RawBatch(
+        _stack([s.source for s in good]),
+        _stack([s.target for s in good]),
+        tuple(s.key for s in good),
+        _stack(unpaired) if unpaired else None,
+    )
 
 
-def _stack(images: list[np.ndarray]) -> Tensor:
+def _stack(images: Sequence[np.ndarray]) -> Tensor:
     if all(image.dtype == np.uint8 for image in images):
         return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
     x01 = [image.astype(np.float32) / np.iinfo(image.dtype).max for image in images]

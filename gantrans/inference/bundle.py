@@ -23,6 +23,7 @@ from gantrans.nets import catalogue
 
 FORMAT = "gantrans-bundle/1"
 JSON = "bundle.json"
+WAYS = ("to_target", "to_source")
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,22 @@ def save_bundle(folder: Path, network: nn.Module, card: Card) -> None:
             old.unlink(missing_ok=True)
 
 
-def find_bundle(path: Path) -> Path:
-    """The bundle folder at `path`: itself, or the bundle/ of a run folder. Raises CheckpointError."""
-    if (path / JSON).is_file():
-        return path
-    if (path / "bundle" / JSON).is_file():
-        return path / "bundle"
+def bundle_folder(bundle: Path, way: str) -> Path:
+    """Where the generator of a way is: "to_target" in the bundle itself, "to_source" in a folder of it.
+
+    So either is a whole bundle, and the first serves without naming a direction.
+    """
+    return bundle if way == WAYS[0] else bundle / way
+
+
+def find_bundle(path: Path, way: str = "to_target") -> Path:
+    """The bundle of `way` at `path`: itself, or the bundle/ of a run folder. Raises CheckpointError."""
+    for folder in (path, path / "bundle"):
+        if (bundle_folder(folder, way) / JSON).is_file():
+            return bundle_folder(folder, way)
+        other = next((w for w in WAYS if (bundle_folder(folder, w) / JSON).is_file()), None)
+        if other:
+            raise CheckpointError(f"model={path}: translates one way only; use direction={other}")
     if not path.exists():
         raise CheckpointError(f"model={path}: no such folder")
     if (path / "config.yaml").is_file():
@@ -76,9 +87,10 @@ def find_bundle(path: Path) -> Path:
     raise CheckpointError(f"model={path}: neither a run folder nor a bundle (a folder with {JSON})")
 
 
-def load_bundle(path: Path) -> tuple[nn.Module, Card]:
-    """The generator (on the CPU, in eval mode) and its card. Raises CheckpointError with the reason."""
-    folder = find_bundle(path)
+def load_bundle(path: Path, way: str = "to_target") -> tuple[nn.Module, Card]:
+    """The generator of `way` (on the CPU, in eval mode) and its card. Raises CheckpointError with the
+    reason."""
+    folder = find_bundle(path, way)
     card, weights = _read_card(folder)
     try:
         with torch.device("meta"):

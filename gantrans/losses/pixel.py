@@ -1,4 +1,4 @@
-"""Losses between an output and its target, pixel by pixel."""
+"""Losses between an output and its target, pixel by pixel or feature by feature."""
 
 from __future__ import annotations
 
@@ -16,3 +16,17 @@ def l1(output: Tensor, target: Tensor) -> Tensor:
     if output.shape != target.shape:
         raise ValueError(f"l1: output {tuple(output.shape)} and target {tuple(target.shape)} differ in shape")
     return (wide(output) - wide(target)).abs().mean()
+
+
+def feature_matching(fake: list[list[Tensor]], real: list[list[Tensor]]) -> Tensor:
+    """How far a discriminator's features of the output are from those of the target, 0-d.
+
+    `fake` and `real`: for each scale the features of its layers, the logits excepted. The mean over scales of
+    the sum over layers of l1, times 4 / (layers + 1) (Wang et al. 2018, equation 4, and its implementation).
+    No gradient flows into `real`.
+    """
+    total = fake[0][0].new_zeros((), dtype=torch.float32)
+    for ours, theirs in zip(fake, real, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            total = total + l1(a, b.detach()) * (4 / (len(ours) + 1))
+    return total / len(fake)

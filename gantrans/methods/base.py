@@ -1,38 +1,69 @@
 """What a method is: how networks learn from a batch, as pure functions of tensors.
 
 A method moves nothing between devices, holds no optimizer, writes nothing, reads no config and never waits
-for the GPU (no `.item()`, no `float()`, no `if` on a tensor); the trainer does all that.
+for the GPU (no `.item()`, no `float()`, no `if` on a tensor); the trainer does all that. What it must
+remember from step to step lives in buffers of its networks, so that it is saved and resumed with them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from gantrans.types import Batch, Metrics, Networks
+from gantrans.types import Batch, Metrics, Networks, Shapes
+
+
+@dataclass(frozen=True)
+class Role:
+    """One network of a method.
+
+    kind: "generator" and "discriminator" are made from the config of that name; a "helper" by `build`, from
+    the networks listed before it and the shapes of the domains. sees: the domains whose images it is given,
+    joined channel-wise. makes: the domain that a generator translates to.
+    """
+
+    name: str
+    kind: str
+    sees: tuple[str, ...] = ()
+    makes: str = ""
+    build: Callable[[Networks, Shapes], nn.Module] | None = None
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One update within a step: its name, and which networks (roles) it trains."""
+    """One update within a step: its name, and which networks (roles) it trains.
+
+    every: steps from one update to the next, as of a lazy penalty. shares: the earlier phase whose optimizer
+    it uses; "": it has its own. adversarial: False where the trainer wants the loss without its GAN term
+    (`train.stages`).
+    """
 
     name: str
     trains: tuple[str, ...]
+    every: int = 1
+    shares: str = ""
+    adversarial: bool = True
 
 
 class Method(Protocol):
     """A step is `forward` once, then for each phase in order: `loss`, backward, update of `phase.trains`."""
 
     @property
-    def phases(self) -> tuple[Phase, ...]:
-        """The updates of a step, in order."""
+    def learns_from(self) -> str:
+        """The data it needs: "pairs", "unpaired", or "hybrid" (pairs, and more sources without targets)."""
         ...
 
     @property
-    def networks(self) -> tuple[str, ...]:
-        """The roles it needs, as "generator"."""
+    def roles(self) -> tuple[Role, ...]:
+        """The networks it needs."""
+        ...
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The updates of a step, in order."""
         ...
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
@@ -44,3 +75,26 @@ class Method(Protocol):
     ) -> tuple[Tensor, Metrics]:
         """The 0-d loss of this phase, and what to report: 0-d tensors, detached."""
         ...
+
+
+def translators(roles: Iterable[Role]) -> dict[str, str]:
+    """Way -> role of each generator: {"to_target": "generator"}; "to_source" too if there is a way back."""
+    return {f"to_{role.makes}": role.name for role in roles if role.kind == "generator"}
+
+
+def check_weights(**weights: float) -> None:
+    """Raise ValueError naming the first loss weight that is negative or not finite."""
+    for name, weight in weights.items():
+        if not 0 <= weight < float("inf"):
+            raise ValueError(f"{name}={weight}: accepted are finite numbers >= 0")
+
+
+def total(terms: Metrics) -> Tensor:
+    """The sum of a loss's weighted terms, 0-d."""
+    first, *others = terms.values()
+    return sum(others, first)
+
+
+def reported(terms: Metrics) -> Metrics:
+    """The terms as they are reported, without their graphs."""
+    return {name: term.detach() for name, term in terms.items()}

@@ -13,8 +13,9 @@ RANGES = {
     "blocks": (0, 64),
     "downs": (0, 4),
     "layers": (1, 6),
+    "scales": (2, 4),
 }
-SWITCHES = ("dropout", "residual")
+SWITCHES = ("dropout", "residual", "spectral", "antialias")
 
 
 def checked(**arguments: Any) -> dict[str, Any]:

@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from gantrans.nets.patchgan import PatchGAN, PixelGAN
+from gantrans.nets.patchgan import MultiScalePatchGAN, PatchGAN, PixelGAN
 from gantrans.nets.resnet import ResNetGenerator
 from gantrans.nets.unet import UNet
 
 CLASSES: dict[str, type[nn.Module]] = {
-    cls.__name__: cls for cls in (UNet, ResNetGenerator, PatchGAN, PixelGAN)
+    cls.__name__: cls for cls in (UNet, ResNetGenerator, PatchGAN, MultiScalePatchGAN, PixelGAN)
 }
 MOST_PARAMETERS = 1_000_000_000  # 4 GB in float32; the largest of the papers has 54 M
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.parametrize import is_parametrized
 
 from gantrans.nets.blocks import zero
 
@@ -37,7 +38,7 @@ def init_weights(network: nn.Module, kind: str = "normal", gain: float = 0.02) -
         raise ValueError(f"init {kind!r}: accepted are {', '.join(KINDS)}, {UNTOUCHED}")
     for module in network.modules():
         if isinstance(module, _Weighted):
-            KINDS[kind](module.weight, gain)
+            KINDS[kind](_drawn(module), gain)
         elif isinstance(module, _BatchNorm) and module.affine:
             nn.init.normal_(module.weight, 1.0, gain)
         else:
@@ -47,3 +48,10 @@ def init_weights(network: nn.Module, kind: str = "normal", gain: float = 0.02) -
     head = getattr(network, "head", None)
     if getattr(network, "residual", False) and isinstance(head, nn.Module):
         zero(head)
+
+
+def _drawn(module: nn.Module) -> Tensor:
+    """The weight that is stored: under spectral norm `module.weight` is computed from it at every look."""
+    if is_parametrized(module, "weight"):
+        return module.parametrizations["weight"].original  # type: ignore[index,union-attr]
+    return module.weight  # type: ignore[return-value]

@@ -1,4 +1,5 @@
-"""The names that the reference implementation of pix2pix and CycleGAN gives to our networks' weights."""
+"""The names that the reference implementations of pix2pix and CycleGAN, and of CUT where networks are
+antialiased, give to our networks' weights."""
 
 from __future__ import annotations
 
@@ -47,29 +48,44 @@ def _unet(network: UNet) -> Places:
 
 
 def _resnet(network: ResNetGenerator) -> Places:
-    """One row: pad, conv, norm, relu; two halvings of three; blocks; two doublings of three; pad, conv."""
+    """One row: pad, conv, norm, relu; two halvings of three; blocks; two doublings of three; pad, conv.
+
+    Antialiased, each halving ends with a blur and each doubling begins with one.
+    """
     _refuse_residual(network.residual)
     if network.downs != 2:
         raise ValueError(f"the reference's ResNet has downs=2, this one has downs={network.downs}")
+    blur = int(network.arguments["antialias"])
     places = {"stem.conv": "model.1", "stem.norm": "model.2"}
-    places |= {f"down.{i}.conv": f"model.{4 + 3 * i}" for i in range(2)}
-    places |= {f"down.{i}.norm": f"model.{5 + 3 * i}" for i in range(2)}
+    for i in range(2):
+        at = 4 + (3 + blur) * i
+        places |= {f"down.{i}.conv": f"model.{at}", f"down.{i}.norm": f"model.{at + 1}"}
+        places |= {f"down.{i}.blur": f"model.{at + 3}"}
+    first = 10 + 2 * blur
     second = 6 if network.arguments["dropout"] else 5  # a dropout layer moves what follows
     inside = {"conv1": 1, "norm1": 2, "conv2": second, "norm2": second + 1}
     for i in range(len(network.blocks)):
-        places |= {f"blocks.{i}.{ours}": f"model.{10 + i}.conv_block.{at}" for ours, at in inside.items()}
-    after = 10 + len(network.blocks)
-    places |= {f"up.{i}.conv": f"model.{after + 3 * i}" for i in range(2)}
-    places |= {f"up.{i}.norm": f"model.{after + 3 * i + 1}" for i in range(2)}
-    return places | {"head": f"model.{after + 7}"}
+        places |= {f"blocks.{i}.{ours}": f"model.{first + i}.conv_block.{at}" for ours, at in inside.items()}
+    after = first + len(network.blocks)
+    for i in range(2):
+        at = after + (3 + blur) * i
+        places |= {f"up.{i}.blur": f"model.{at}", f"up.{i}.conv": f"model.{at + blur}"}
+        places |= {f"up.{i}.norm": f"model.{at + blur + 1}"}
+    return places | {"head": f"model.{after + 7 + 2 * blur}"}
 
 
 def _patchgan(network: PatchGAN) -> Places:
-    """One row: conv, activation; then conv, norm, activation for each block; conv."""
-    layers = len(network.blocks)
-    places = {"stem.conv": "model.0", "head": f"model.{2 + 3 * layers}"}
-    places |= {f"blocks.{i}.conv": f"model.{2 + 3 * i}" for i in range(layers)}
-    return places | {f"blocks.{i}.norm": f"model.{3 + 3 * i}" for i in range(layers)}
+    """One row: conv, activation; then conv, norm, activation for each block; conv. Antialiased, every halving
+    is followed by a blur."""
+    if network.arguments["spectral"]:
+        raise ValueError("the reference's discriminators have no spectral norm, this one has spectral=true")
+    layers, blur = len(network.blocks), int(network.arguments["antialias"])
+    places, at = {"stem.conv": "model.0", "stem.blur": "model.2"}, 2 + blur
+    for i in range(layers):
+        places |= {f"blocks.{i}.conv": f"model.{at}", f"blocks.{i}.norm": f"model.{at + 1}"}
+        places |= {f"blocks.{i}.blur": f"model.{at + 3}"}
+        at += 3 + (blur if i < layers - 1 else 0)
+    return places | {"head": f"model.{at}"}
 
 
 def _refuse_residual(residual: bool) -> None:

@@ -71,6 +71,25 @@ class UNet(nn.Module):
         y = self._layers(padded)[window]
         return x + y if self.residual else torch.tanh(y)
 
+    @property
+    def feature_channels(self) -> tuple[int, ...]:
+        """Channels of what `encode` returns."""
+        a = self.arguments
+        widths = (a["width"] * min(2**level, 8) for level in range(self._taps()))
+        return (a["in_channels"], *widths)
+
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """Features for PatchNCE (Park et al. 2020), finest first: the picture itself and what the first four
+        halvings give (fewer where the network has fewer, the innermost left out)."""
+        y, _ = pad_to_grid(x, 2**self.depth)
+        found = [y, self.stem(y)]
+        for block in self.down[: self._taps() - 1]:  # type: ignore[union-attr]
+            found.append(block(found[-1]))
+        return found
+
+    def _taps(self) -> int:
+        return min(4, self.depth - 1)
+
     def _layers(self, x: Tensor) -> Tensor:
         features = [self.stem(x)]
         for block in self.down:

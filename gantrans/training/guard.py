@@ -42,6 +42,7 @@ class NanGuard:
     def check_weights(self, step: int, networks: dict[str, nn.Module]) -> None:
         """Raise DivergedError if a weight is not finite, so that such a state is never saved."""
         for role, network in networks.items():
-            finite = torch.stack([torch.isfinite(p.detach()).all() for p in network.parameters()])
-            if not bool(finite.all()):
+            tensors = [t.detach() for t in (*network.parameters(), *network.buffers())]
+            finite = [torch.isfinite(t).all() for t in tensors if t.is_floating_point()]
+            if finite and not bool(torch.stack(finite).all()):
                 raise DivergedError(f"weights of the {role} became NaN or infinite by step {step}. {_ADVICE}")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gantrans.core.device import Core
-from gantrans.data.dataset import PairDataset
+from gantrans.data.samples import Samples
 from gantrans.durations import Duration
 from gantrans.inference.bundle import Card
 from gantrans.methods.base import Method
 from gantrans.training.clock import Intervals
 from gantrans.training.run_folder import RunFolder
+from gantrans.training.stages import Stage
 from gantrans.training.state import State
 from gantrans.training.validate import Validation
 
@@ -30,17 +31,19 @@ class Job:
     """One training run. `best` names the validation metric that chooses the bundle; None keeps the latest.
     `stop_at` leaves at that step, saved, although the schedule goes on to `total`.
 
-    `card` describes the bundle; none is written where the generator is the user's own class, and so not
-    `describable`.
+    `cards` describe the bundle of each way; none is written where a generator is the user's own class, and so
+    not `describable`. `stages`: who trains when (training/stages.py); () is everyone, always. `data` says in
+    words what the run learns from.
     """
 
     run: RunFolder
     state: State
     method: Method
     core: Core
-    train: PairDataset
+    train: Samples
     validation: Validation
-    card: Card
+    cards: dict[str, Card]
+    data: str
     schedule: Schedule
     total: Duration
     every: Intervals
@@ -52,3 +55,4 @@ class Job:
     config_text: str
     stop_at: int | None = None
     describable: bool = True
+    stages: tuple[Stage, ...] = ()

@@ -17,6 +17,7 @@ from gantrans.training.reporting import Reporting
 from gantrans.training.schedule import factor
 from gantrans.training.signals import StopRequest
 from gantrans.training.sinks import Sinks
+from gantrans.training.stages import who_trains
 from gantrans.training.step import train_step
 
 
@@ -42,6 +43,7 @@ def train(job: Job) -> Reporting:
                 train_step(
                     state, job.core.prepare(raw), job.method, job.core, guard,
                     seed=job.seed, rate=_rate(job), ema=job.schedule.ema,
+                    who=who_trains(job.stages, state.step, state.total),
                 )  # fmt: skip
                 clock.tick()
                 _work_through_duties(job, report)
@@ -128,7 +130,7 @@ def _show(bar: tqdm, job: Job, report: Reporting) -> None:
     if bar.total != job.state.total:
         bar.total = job.state.total
     bar.update(job.state.step - bar.n)
-    if report.validated and not bar.disable:
+    if "psnr" in report.validated and not bar.disable:
         bar.set_postfix_str(
             f"val PSNR {report.validated['psnr']:.2f} dB ({report.validated['psnr_gain']:+.2f})",
             refresh=False,

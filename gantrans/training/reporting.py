@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from gantrans.inference.bundle import save_bundle
+from gantrans.inference.bundle import bundle_folder, save_bundle
 from gantrans.inference.predictor import Predictor
+from gantrans.methods.base import translators
 from gantrans.training import checkpoint
 from gantrans.training.clock import Clock
 from gantrans.training.guard import NanGuard
@@ -37,13 +38,17 @@ class Reporting:
         self.status("running")
 
     def validate(self) -> None:
-        """Measure and draw with the averaged weights; keep them as the bundle if they are the best so far."""
+        """Measure and draw with the averaged weights; keep them as the bundle if they are the best so far,
+        or the newest where nothing chooses."""
         self.guard.check()
         job, state = self.job, self.job.state
-        predictor = Predictor(state.average, job.card, job.core)
-        self.validated = job.validation.measure(predictor)
+        predictors = {
+            way: Predictor(state.averages[role], job.cards[way], job.core)
+            for way, role in translators(job.method.roles).items()
+        }
+        self.validated = job.validation.measure(predictors)
         self.sinks.metrics(state.step, "val", self.validated)
-        for split, strip in job.validation.strips(predictor).items():
+        for split, strip in job.validation.strips(predictors).items():
             self.sinks.picture(state.step, f"probe/{split}", strip)
             if split == "val":
                 self.sample = self.sinks.sample(state.step, strip)
@@ -73,7 +78,7 @@ class Reporting:
 
     def finish(self) -> None:
         """Leave a complete folder: the last losses, a validation and a checkpoint of the last step."""
-        if self.job.state.meter.steps:
+        if self.job.state.meter.sums:
             self.log()
         if self._validated_at != self.job.state.step:
             self.validate()
@@ -99,6 +104,7 @@ class Reporting:
         job = self.job
         if not job.describable:
             return
-        provenance = {**job.card.provenance, "step": job.state.step}
-        card = replace(job.card, metrics=self.validated, provenance=provenance)
-        save_bundle(job.run.bundle, job.state.average, card)
+        for way, role in translators(job.method.roles).items():
+            provenance = {**job.cards[way].provenance, "step": job.state.step}
+            card = replace(job.cards[way], metrics=self.validated, provenance=provenance)
+            save_bundle(bundle_folder(job.run.bundle, way), job.state.averages[role], card)

@@ -82,7 +82,7 @@ class Sinks:
 
 def _chart(name: str, split: str) -> str:
     if split == "val":
-        return f"val/{name}"
+        return f"health/{name.removeprefix('health_')}" if name.startswith("health_") else f"val/{name}"
     group = next((group for prefix, group in _GROUPS.items() if name.startswith(prefix)), "train")
     return f"{group}/{name}"
 

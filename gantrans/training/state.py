@@ -15,34 +15,35 @@ from gantrans.errors import CheckpointError
 
 @dataclass
 class Meter:
-    """Running sums of the step's metrics since they were last logged; on the device, so adding never
-    waits."""
+    """Running sums of the steps' metrics since they were last logged; on the device, so adding never waits.
+
+    Each has a count of its own, as not every step reports every metric.
+    """
 
     sums: dict[str, Tensor] = field(default_factory=dict)
-    steps: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, metrics: dict[str, Tensor]) -> None:
-        if not self.steps:
-            self.sums = {name: value.detach().double() for name, value in metrics.items()}
-        else:
-            for name, value in metrics.items():
-                # sums from a checkpoint are on the CPU at first
-                self.sums[name] = self.sums[name].to(value.device) + value.detach()
-        self.steps += 1
+        for name, value in metrics.items():
+            before = self.sums.get(name)
+            # sums from a checkpoint are on the CPU at first
+            wide = value.detach().double()
+            self.sums[name] = wide if before is None else before.to(value.device) + wide
+            self.counts[name] = self.counts.get(name, 0) + 1
 
     def flush(self) -> dict[str, float]:
         """The means, in one copy from the device, and an empty meter."""
-        if not self.steps:
+        if not self.sums:
             return {}
-        values = torch.stack(list(self.sums.values())).div(self.steps).tolist()
-        means = dict(zip(self.sums, values, strict=True))
-        self.sums, self.steps = {}, 0
+        sums = torch.stack(list(self.sums.values())).tolist()
+        means = {name: total / self.counts[name] for name, total in zip(self.sums, sums, strict=True)}
+        self.sums, self.counts = {}, {}
         return means
 
 
 @dataclass
 class State:
-    """Networks and optimizers by role, the average of the generator, and the clock.
+    """Networks by role, optimizers by phase, the averaged generators by role, and the clock.
 
     step: optimisation steps done. total: steps planned (None until measured, for a wall-clock budget).
     seconds: wall-clock time spent so far, over all sittings, and budget, what `total` was measured for.
@@ -52,7 +53,7 @@ class State:
 
     networks: dict[str, nn.Module]
     optimizers: dict[str, Optimizer]
-    average: nn.Module
+    averages: dict[str, nn.Module]
     scaler: torch.amp.GradScaler
     step: int = 0
     total: int | None = None
@@ -67,7 +68,7 @@ class State:
         return {
             "networks": {role: network.state_dict() for role, network in self.networks.items()},
             "optimizers": {phase: optimizer.state_dict() for phase, optimizer in self.optimizers.items()},
-            "average": self.average.state_dict(),
+            "averages": {role: average.state_dict() for role, average in self.averages.items()},
             "scaler": self.scaler.state_dict(),
             "step": self.step,
             "total": self.total,
@@ -75,7 +76,7 @@ class State:
             "budget": self.budget,
             "best": dict(self.best),
             "data": self.data,
-            "meter": {"sums": dict(self.meter.sums), "steps": self.meter.steps},
+            "meter": {"sums": dict(self.meter.sums), "counts": dict(self.meter.counts)},
         }
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
@@ -85,12 +86,13 @@ class State:
                 network.load_state_dict(saved["networks"][role])
             for phase, optimizer in self.optimizers.items():
                 optimizer.load_state_dict(saved["optimizers"][phase])
-            self.average.load_state_dict(saved["average"])
+            for role, average in self.averages.items():
+                average.load_state_dict(saved["averages"][role])
             if saved["scaler"]:  # empty where the run was not in fp16
                 self.scaler.load_state_dict(saved["scaler"])
             self.step, self.total, self.budget = saved["step"], saved["total"], saved["budget"]
             self.seconds, self.best, self.data = saved["seconds"], dict(saved["best"]), saved["data"]
-            self.meter = Meter(dict(saved["meter"]["sums"]), saved["meter"]["steps"])
+            self.meter = Meter(dict(saved["meter"]["sums"]), dict(saved["meter"]["counts"]))
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             first = " ".join(str(error).split())[:200]
             raise CheckpointError(f"the checkpoint does not fit this configuration: {first}") from error

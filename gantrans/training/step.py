@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -13,6 +13,7 @@ from gantrans.core.seed import seed_torch
 from gantrans.methods.base import Method
 from gantrans.training.ema import ema_decay, update_ema
 from gantrans.training.guard import NanGuard
+from gantrans.training.stages import BOTH, DISCRIMINATOR, active
 from gantrans.training.state import State
 from gantrans.types import Batch
 
@@ -27,14 +28,17 @@ def train_step(
     seed: int,
     rate: float,
     ema: float,
+    who: str = BOTH,
 ) -> None:
-    """Advance `state` by one step. `rate` is the learning-rate factor of this step, `ema` the decay."""
+    """Advance `state` by one step. `rate` is the learning-rate factor of this step, `ema` the decay, `who`
+    trains in it (training/stages.py)."""
     seed_torch("step", seed, state.step)
-    with core.autocast:
+    phases = active(method.phases, method.roles, who, state.step)
+    with core.autocast, torch.set_grad_enabled(who != DISCRIMINATOR):
         shared = method.forward(state.networks, batch)
     metrics = {}
-    for phase in method.phases:
-        optimizer = state.optimizers[phase.name]
+    for phase in phases:
+        optimizer = state.optimizers[phase.shares or phase.name]
         with _only(state.networks, phase.trains):
             with core.autocast:
                 loss, parts = method.loss(phase, state.networks, batch, shared)
@@ -42,17 +46,20 @@ def train_step(
             state.scaler.scale(loss).backward()
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * rate
+        if phase.shares:  # its optimizer has stepped already, which the scaler allows once between updates
+            state.scaler.update()
         state.scaler.step(optimizer)
         guard.watch(state.step, batch.keys, loss)
         metrics |= parts
     state.scaler.update()
-    update_ema(state.average, state.networks["generator"], ema_decay(ema, state.step))
+    for role, average in state.averages.items():
+        update_ema(average, state.networks[role], ema_decay(ema, state.step))
     state.meter.add(metrics)
     state.step += 1
 
 
 @contextmanager
-def _only(networks: dict[str, nn.Module], trains: tuple[str, ...]) -> Iterator[None]:
+def _only(networks: Mapping[str, nn.Module], trains: tuple[str, ...]) -> Iterator[None]:
     """Gradients flow through every network but are kept only for those that this phase trains."""
     others = [p for role, network in networks.items() if role not in trains for p in network.parameters()]
     held = [p for p in others if p.requires_grad]
@@ -66,11 +73,13 @@ def _only(networks: dict[str, nn.Module], trains: tuple[str, ...]) -> Iterator[N
 
 
 def build_optimizers(
-    networks: dict[str, nn.Module], method: Method, *, lr: float, betas: tuple[float, float]
+    networks: Mapping[str, nn.Module], method: Method, *, lr: float, betas: tuple[float, float]
 ) -> dict[str, torch.optim.Optimizer]:
-    """One fused Adam for each phase, over the networks that it trains."""
+    """One fused Adam for each phase that has its own, over the networks that it trains."""
     optimizers: dict[str, torch.optim.Optimizer] = {}
     for phase in method.phases:
+        if phase.shares:
+            continue
         trained = [networks[role] for role in phase.trains]
         parameters = [p for network in trained for p in network.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam(parameters, lr=lr, betas=betas, fused=True)
@@ -79,7 +88,7 @@ def build_optimizers(
     return optimizers
 
 
-def set_base_rate(optimizers: dict[str, torch.optim.Optimizer], lr: float) -> None:
+def set_base_rate(optimizers: Mapping[str, torch.optim.Optimizer], lr: float) -> None:
     """The learning rate that the schedule's factor multiplies."""
     for optimizer in optimizers.values():
         for group in optimizer.param_groups:

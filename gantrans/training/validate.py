@@ -2,55 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gantrans.data.dataset import PairDataset, enlarged
+from gantrans.data.dataset import PairDataset
+from gantrans.data.pixels import enlarged
 from gantrans.imaging import colour, ranges, sheet
 from gantrans.inference.predictor import Predictor
+from gantrans.metrics.health import Health
 from gantrans.metrics.pairwise import psnr, ssim
 
 COLUMNS = ["source", "output", "target", "error"]
+Predictors = Mapping[str, Predictor]  # way -> predictor; "to_target" always
+
+
+class Validation(Protocol):
+    """What is looked at during a run. `images` is how many are measured, `metrics` those that can choose."""
+
+    @property
+    def images(self) -> int: ...
+
+    @property
+    def metrics(self) -> tuple[str, ...]: ...
+
+    def measure(self, predictors: Predictors) -> dict[str, float]:
+        """Means over the validation images."""
+        ...
+
+    def strips(self, predictors: Predictors) -> dict[str, np.ndarray]:
+        """Pictures (H, W, 3) uint8 by name; the one named "val" is kept in samples/ too."""
+        ...
 
 
 @dataclass(frozen=True)
-class Validation:
-    """Which images are measured (`images` of val, evenly spread) and which are drawn (`probes` of each
-    split)."""
+class PairValidation:
+    """Which pairs are measured (`most` of val at the most, evenly spread) and which are drawn (`probes` of
+    each split)."""
 
     train: PairDataset
     val: PairDataset
-    images: int
+    most: int
     probes: int
+    metrics: tuple[str, ...] = ("psnr", "ssim")
 
-    def measure(self, predictor: Predictor) -> dict[str, float]:
-        """Means over the validation images: psnr [dB] and ssim of the output, *_input of the source itself.
+    @property
+    def images(self) -> int:
+        return min(self.most, len(self.val))
 
-        `psnr_gain` and `ssim_gain` are output minus input. Where source and target differ in channels, the
-        source is compared in the target's mode.
+    def measure(self, predictors: Predictors) -> dict[str, float]:
+        """psnr [dB] and ssim of the output, *_input of the source itself, *_gain the difference, and the
+        signs of health (metrics/health.py).
+
+        Where source and target differ in channels, the source is compared in the target's mode.
         """
         totals: dict[str, float] = {}
-        indices = spread(len(self.val), self.images)
-        for index in indices:
+        health = Health()
+        for index in spread(len(self.val), self.images):
             source, target = self.val.whole(index)
-            for name, value in _compare(source, predictor(source), target).items():
+            output = predictors["to_target"](source)
+            health.add(ranges.to_x01(source), ranges.to_x01(output))
+            for name, value in _compare(source, output, target).items():
                 totals[name] = totals.get(name, 0.0) + value
-        means = {name: total / len(indices) for name, total in totals.items()}
+        means = {name: total / self.images for name, total in totals.items()}
         means["psnr_gain"] = means["psnr"] - means["psnr_input"]
         means["ssim_gain"] = means["ssim"] - means["ssim_input"]
-        return means
+        return {**means, **health.result()}
 
-    def strips(self, predictor: Predictor) -> dict[str, np.ndarray]:
-        """The probe strips by split, (H, W, 3) uint8: source | output | target | error, a row an image."""
+    def strips(self, predictors: Predictors) -> dict[str, np.ndarray]:
+        """The probe strips by split: source | output | target | error, a row an image."""
         found = {}
         for name, pairs in (("val", self.val), ("train", self.train)):
             rows, keys = [], []
             for index in spread(len(pairs), self.probes):
                 source, target = pairs.whole(index)
-                output = predictor(source)
+                output = predictors["to_target"](source)
                 shown = [sheet.to_u8_rgb(p) for p in (source, output, target)]
                 rows.append([*shown, sheet.error_map(shown[1], shown[2])])
                 keys.append(pairs.items[index].key)

@@ -1,0 +1,88 @@
+"""Images without partners: sources and targets of their own, or real images beside pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from gantrans.build.run_data import RunData, build_augment
+from gantrans.data.augment import Augment
+from gantrans.data.dataset import PairDataset, fingerprint
+from gantrans.data.layouts import Item
+from gantrans.data.layouts_unpaired import find_folder, find_unpaired
+from gantrans.data.preflight import check_images
+from gantrans.data.unpaired import HybridDataset, ImageSet, UnpairedDataset
+from gantrans.draws import seed_of
+from gantrans.errors import ConfigError
+from gantrans.training.validate import PairValidation
+from gantrans.training.validate_unpaired import HybridValidation, UnpairedValidation
+
+
+def unpaired_data(config: DictConfig) -> RunData:
+    """Sources and targets that are no pairs. Raises DataError or ConfigError."""
+    data, augment = config.data, build_augment(config)
+    targets = None if data.targets is None else Path(data.targets).expanduser()
+    root = Path(data.root).expanduser()
+    index = find_unpaired(root, targets, val_fraction=data.val_fraction, seed=config.seed)
+    kinds = {"source": index.source, "target": index.target}
+    if data.swap:
+        kinds = {"source": index.target, "target": index.source}
+    for splits in kinds.values():
+        check_images([*splits["train"], *splits["val"]], crop=augment.crop, resize=augment.resize)
+    sets = {
+        split: {kind: _image_set(config, augment, kind, splits[split]) for kind, splits in kinds.items()}
+        for split in ("train", "val")
+    }
+    train = UnpairedDataset(**sets["train"])
+    ways = {
+        split: {"to_target": found["source"], "to_source": found["target"]} for split, found in sets.items()
+    }
+    validation = UnpairedValidation(ways["train"], ways["val"], config.val.images, config.val.probes)
+    names = [
+        f"{kind}: {name}"
+        for kind, splits in kinds.items()
+        for name in fingerprint(splits["train"], index.where[kind])
+    ]
+    provenance = {
+        "layout": "unpaired",
+        "train_images": {kind: len(splits["train"]) for kind, splits in kinds.items()},
+        "train_images_hash": f"{seed_of(*names):016x}",
+    }
+    counts = [
+        f"{len(sets['train'][kind])} {kind} images for training and {len(sets['val'][kind])} to look at"
+        for kind in kinds
+    ]
+    return RunData(train, validation, f"unpaired: {', '.join(counts)}", provenance)
+
+
+def hybrid_data(config: DictConfig, pairs: RunData) -> RunData:
+    """The pairs, and the real images that data.unpaired names. Raises DataError or ConfigError."""
+    if pairs.scale > 1:
+        raise ConfigError(
+            f"method=hybrid needs sources of their targets' size, these are 1/{pairs.scale} of it; "
+            "choose another recipe than lowres"
+        )
+    augment, path = build_augment(config), Path(config.data.unpaired).expanduser()
+    fraction = config.data.val_fraction
+    splits = find_folder(path, "data.unpaired", val_fraction=fraction, seed=config.seed)
+    check_images([*splits["train"], *splits["val"]], crop=augment.crop, resize=augment.resize)
+    train, val = (_image_set(config, augment, "unpaired", splits[split]) for split in ("train", "val"))
+    assert isinstance(pairs.train, PairDataset) and isinstance(pairs.validation, PairValidation)
+    names = [pairs.provenance["train_images_hash"], *fingerprint(train.items, path)]
+    provenance = {
+        **pairs.provenance,
+        "unpaired_images": len(train),
+        "train_images_hash": f"{seed_of(*names):016x}",
+    }
+    about = f"{pairs.about}; {len(train)} unpaired for training and {len(val)} to look at"
+    return RunData(
+        HybridDataset(pairs.train, train), HybridValidation(pairs.validation, val), about, provenance
+    )
+
+
+def _image_set(config: DictConfig, augment: Augment, kind: str, items: list[Item]) -> ImageSet:
+    """The images of one kind; real images without a target are of the source's."""
+    side = "target" if kind == "target" else "source"
+    jitter = config.augment[f"jitter_{side}"]
+    return ImageSet(kind, items, augment, config.seed, config.data[f"{side}_mode"], jitter)

@@ -1,0 +1,101 @@
+"""From a train config to its method and the networks that the method asks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from gantrans.build.factory import make, takes, target_of
+from gantrans.core.device import Core
+from gantrans.core.seed import seed_torch
+from gantrans.data.pixels import MODES
+from gantrans.errors import ConfigError
+from gantrans.methods.adversary import Restraint
+from gantrans.methods.base import Method, Role
+from gantrans.methods.cut import CUT
+from gantrans.methods.cyclegan import CycleGAN
+from gantrans.methods.hybrid import Hybrid
+from gantrans.methods.pix2pix import Pix2Pix
+from gantrans.nets.init import init_weights
+from gantrans.nets.patchgan import MultiScalePatchGAN, PatchGAN, PixelGAN
+from gantrans.nets.resnet import ResNetGenerator
+from gantrans.nets.unet import UNet
+from gantrans.types import Shapes
+
+GENERATORS = (UNet, ResNetGenerator)
+DISCRIMINATORS = (PatchGAN, MultiScalePatchGAN, PixelGAN)
+METHODS = (Pix2Pix, CycleGAN, CUT, Hybrid)
+LEARNS_FROM = ("pairs", "unpaired", "hybrid")
+
+
+def build_method(config: DictConfig) -> Method:
+    """The method, with the restraint of its discriminators. Raises ConfigError naming the key."""
+    options: Any = OmegaConf.to_container(config.adversary)
+    try:
+        restraint = Restraint(**options)
+    except ValueError as error:
+        raise ConfigError(f"adversary: {error}") from error
+    plugins = list(config.plugins)
+    target = target_of(config.method, "method", METHODS, plugins)
+    given = {"restraint": restraint} if takes(target, "restraint") else {}
+    if not given and restraint != Restraint():
+        raise ConfigError(f"adversary: {target.__name__} takes no restraint; leave these keys as they are")
+    method = make(config.method, "method", METHODS, plugins, **given)
+    if getattr(method, "learns_from", None) not in LEARNS_FROM:
+        raise ConfigError(
+            f"method: {target.__name__}.learns_from is {getattr(method, 'learns_from', 'missing')!r}; "
+            f"accepted are {', '.join(LEARNS_FROM)}"
+        )
+    return method
+
+
+def build_networks(config: DictConfig, core: Core, method: Method) -> dict[str, nn.Module]:
+    """The networks of the method by role, initialised from the seed and placed on the device."""
+    shapes = shapes_of(config)
+    networks: dict[str, nn.Module] = {}
+    try:
+        check = getattr(method, "check", None)
+        if check is not None:
+            check(shapes)
+        for role in method.roles:
+            seed_torch("init", config.seed, role.name)
+            networks[role.name] = core.place(_build(config, role, networks, shapes))
+    except ValueError as error:
+        raise ConfigError(f"method: {error}") from error
+    _check_crop(config.augment.crop, networks)
+    return networks
+
+
+def shapes_of(config: DictConfig) -> Shapes:
+    """Channels and crop of each domain, as `types.Shapes`."""
+    modes = {"source": config.data.source_mode, "target": config.data.target_mode}
+    return {domain: (MODES[mode], config.augment.crop) for domain, mode in modes.items()}
+
+
+def _build(config: DictConfig, role: Role, networks: dict[str, nn.Module], shapes: Shapes) -> nn.Module:
+    plugins, channels = list(config.plugins), sum(shapes[domain][0] for domain in role.sees)
+    if role.kind == "generator":
+        made = {"in_channels": channels, "out_channels": shapes[role.makes][0]}
+        network = make(config.generator, "generator", GENERATORS, plugins, **made)
+    elif role.kind == "discriminator":
+        network = make(config.discriminator, "discriminator", DISCRIMINATORS, plugins, in_channels=channels)
+    elif role.build is not None:
+        network = role.build(networks, shapes)
+    else:
+        raise ConfigError(f"method: role {role.name} is a {role.kind} and has no way to be built")
+    try:
+        init_weights(network, config.init.kind, config.init.gain)
+    except ValueError as error:
+        raise ConfigError(f"init.kind={config.init.kind}: {error}") from error
+    return network
+
+
+def _check_crop(crop: int | None, networks: dict[str, nn.Module]) -> None:
+    least = max(getattr(network, "least", 1) for network in networks.values())
+    if crop is not None and crop < least:
+        raise ConfigError(
+            f"augment.crop={crop}: this discriminator needs {least} pixels or more; "
+            "enlarge the crop or lower discriminator.layers"
+        )

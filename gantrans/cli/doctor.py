@@ -1,0 +1,52 @@
+"""gantrans doctor RUN_DIR: look at a run and say in plain words what went wrong."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+
+from gantrans.errors import CheckpointError, ConfigError
+
+HELP = """gantrans doctor RUN_DIR
+
+Reads a run's metrics and status, finished or not, and says what is wrong and what to change: a discriminator
+that wins, a generator that copies its input, collapse, inverted light and dark, checkerboards, losses that
+became NaN, interrupted runs, waiting for data. Changes nothing. Exit code 0, whatever it finds.
+"""
+
+
+def run(args: list[str]) -> None:
+    """The verb: read the run folder, print each finding with its advice."""
+    if "-h" in args or "--help" in args:
+        print(HELP, end="")
+        return
+    if len(args) != 1 or args[0].startswith("-"):
+        raise ConfigError("doctor takes one run folder: gantrans doctor RUN_DIR")
+    path = Path(args[0]).expanduser()
+    if not (path / "config.yaml").is_file():
+        raise CheckpointError(
+            f"{path}: not a run folder (no config.yaml); give the folder that train printed"
+        )
+    from gantrans.training.doctor import examine
+
+    status = _status(path)
+    print(f"run       {path}")
+    print(f"state     {status.get('state', 'unknown')}, step {status.get('step', 0)}")
+    findings = examine(path)
+    if not findings:
+        print("findings  none: the numbers look well. Look at the pictures in samples/ all the same")
+    for finding in findings:
+        print(f"\n{finding.signal}\n{_indented(finding.seen)}\n{_indented(finding.advice)}")
+
+
+def _status(path: Path) -> dict[str, object]:
+    try:
+        found = json.loads((path / "status.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _indented(text: str) -> str:
+    return textwrap.fill(text, 100, initial_indent="    ", subsequent_indent="    ")

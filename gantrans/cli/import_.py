@@ -1,0 +1,88 @@
+"""gantrans import FILE.pth: turn a checkpoint of the reference family into a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gantrans.cli.options import run_verb, way_of
+from gantrans.errors import ConfigError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+FORWARD, BACK = "_net_G_A.pth", "_net_G_B.pth"  # G_A: A -> B, G_B: B -> A
+
+
+def run(args: list[str]) -> None:
+    """The verb: read the file, tell its architecture, write the bundle. The file may come without `file=`."""
+    first = next((i for i, arg in enumerate(args) if _is_file(arg)), None)
+    words = [f"file={arg}" if i == first else arg for i, arg in enumerate(args)]
+    run_verb("import", words, _import)
+
+
+def _is_file(arg: str) -> bool:
+    return not arg.startswith("-") and arg != "job" and ("=" not in arg or Path(arg).is_file())
+
+
+def _import(config: DictConfig, overrides: list[str]) -> None:
+    from gantrans.inference.bundle import JSON, bundle_folder
+    from gantrans.nets.norm import STATISTICS
+
+    del overrides
+    file, out, way = Path(config.file).expanduser(), Path(config.out).expanduser(), way_of(config.direction)
+    if config.norm_statistics not in STATISTICS:
+        raise ConfigError(f"norm_statistics={config.norm_statistics}: accepted are {', '.join(STATISTICS)}")
+    files = {way: file}
+    if way == "to_target" and file.name.endswith(FORWARD):
+        back = file.with_name(file.name.removesuffix(FORWARD) + BACK)
+        files |= {"to_source": back} if back.is_file() else {}
+    for chosen in files:
+        there = bundle_folder(out, chosen)
+        if (there / JSON).exists() and not config.overwrite:
+            raise ConfigError(f"out={there} holds a bundle; choose another folder, or overwrite=true")
+    for chosen, path in files.items():
+        _convert(config, path, bundle_folder(out, chosen), chosen)
+    ways = "   (direction=to_source: the way back)" if len(files) > 1 else ""
+    print(f"bundle       {out}\nyour photos  gantrans translate model={out} source=PHOTOS out=RESULTS{ways}")
+
+
+def _convert(config: DictConfig, path: Path, folder: Path, way: str) -> None:
+    import hashlib
+
+    from gantrans.inference.bundle import Card, save_bundle
+    from gantrans.inference.interop import generator_of
+    from gantrans.inference.pth import read_weights
+    from gantrans.nets import catalogue
+
+    weights = read_weights(path)
+    network = generator_of(weights, path)
+    about = catalogue.describe(network)
+    source, target = (_mode(about["arguments"][f"{side}_channels"], side, path) for side in ("in", "out"))
+    provenance = {
+        "imported_from": path.name,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "way": way,
+    }
+    card = Card(
+        about,
+        source,
+        target,
+        norm_statistics=config.norm_statistics,
+        task=config.task,
+        provenance=provenance,
+    )
+    save_bundle(folder, network, card)
+    arguments = ", ".join(f"{name}={value}" for name, value in about["arguments"].items())
+    print(f"{way:<12} {path.name}: {about['name']}({arguments})")
+
+
+def _mode(channels: int, side: str, path: Path) -> str:
+    from gantrans.errors import CheckpointError
+
+    modes = {3: "rgb", 1: "grey"}
+    if channels not in modes:
+        raise CheckpointError(
+            f"{path}: the generator has {channels} channels {side}; bundles know 3 (rgb) and 1 (grey)"
+        )
+    return modes[channels]

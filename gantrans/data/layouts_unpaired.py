@@ -1,0 +1,81 @@
+"""Finds images that are not pairs: a folder of sources and one of targets, of different names and counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gantrans.data.layouts import ROLES, Item, items_of, role_folders, single_splits, with_validation
+from gantrans.errors import DataError
+
+Splits = dict[str, list[Item]]
+
+
+@dataclass(frozen=True)
+class UnpairedIndex:
+    """What was found, by split; `where` names the folder of each kind in messages."""
+
+    root: Path
+    source: Splits
+    target: Splits
+    where: dict[str, Path]
+
+
+def find_unpaired(root: Path, targets: Path | None, *, val_fraction: float, seed: int) -> UnpairedIndex:
+    """The images of both kinds: in the folders of a paired layout below `root` (trainA/ + trainB/, source/ +
+    target/, ...), or all sources in `root` and all targets in `targets`.
+
+    Where there is no val split the test split is looked at instead, as nothing is chosen by it; where there
+    is none either, a part of train is held out. Raises DataError naming the folder that lacks images.
+    """
+    if targets is not None:
+        where = {"source": root, "target": targets}
+        found = {kind: _folder(path, f"data.{'root' if kind == 'source' else 'targets'}")
+                 for kind, path in where.items()}  # fmt: skip
+    else:
+        where, found = {"source": root, "target": root}, _below(root)
+    for kind, splits in found.items():
+        if not splits.get("train"):
+            raise DataError(f"{where[kind]}: no training images of the {kind} kind; see data/README.md")
+        found[kind] = _looked_at(splits, val_fraction, seed)
+    return UnpairedIndex(root, found["source"], found["target"], where)
+
+
+def find_folder(path: Path, key: str, *, val_fraction: float, seed: int) -> Splits:
+    """The images below one folder, with train/, val/ and test/ honoured. Raises DataError naming `key`."""
+    splits = _folder(path, key)
+    if not splits.get("train"):
+        raise DataError(f"{key}={path}: no images found")
+    return _looked_at(splits, val_fraction, seed)
+
+
+def _folder(path: Path, key: str) -> Splits:
+    if not path.is_dir():
+        raise DataError(f"{key}={path}: no such folder")
+    return single_splits(path)
+
+
+def _below(root: Path) -> dict[str, Splits]:
+    found: dict[str, Splits] = {"source": {}, "target": {}}
+    if not root.is_dir():
+        raise DataError(f"data.root={root}: no such folder")
+    for split, source, target in role_folders(root):
+        if split == "" and any(found.values()):
+            continue  # A/ + B/ that only hold train/, val/, test/ were read already
+        for kind, folder in (("source", source), ("target", target)):
+            existing = found[kind].setdefault(split or "train", [])
+            known = {item.source.resolve() for item in existing}  # a/ is A/ on some disks
+            existing.extend(item for item in items_of(folder) if item.source.resolve() not in known)
+    if not any(found.values()):
+        names = " or ".join(f"{a}/ + {b}/" for a, b in (("trainA", "trainB"), *ROLES[:3]))
+        raise DataError(
+            f"{root}: unpaired images are looked for in {names} (train/, val/, test/ in front or behind); "
+            "for two folders anywhere give data.root=SOURCES data.targets=TARGETS"
+        )
+    return found
+
+
+def _looked_at(splits: Splits, val_fraction: float, seed: int) -> Splits:
+    if not splits.get("val") and splits.get("test"):
+        splits = {**splits, "val": splits["test"]}
+    return with_validation(splits, val_fraction, seed)

@@ -1,0 +1,117 @@
+"""Validation where there is no target to compare with: round trips, signs of health, and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gantrans.data.unpaired import ImageSet
+from gantrans.imaging import colour, ranges, sheet
+from gantrans.inference.predictor import Predictor
+from gantrans.metrics.health import Health
+from gantrans.training.validate import PairValidation, Predictors, spread
+
+OTHER = {"to_target": "to_source", "to_source": "to_target"}
+TITLES = ["input", "output", "and back"]
+
+
+@dataclass(frozen=True)
+class UnpairedValidation:
+    """Images of each way's starting kind: {"to_target": sources, "to_source": targets}, by split.
+
+    `most` of val are measured for each way, `probes` of each split drawn. Nothing can choose a checkpoint.
+    """
+
+    train: dict[str, ImageSet]
+    val: dict[str, ImageSet]
+    most: int
+    probes: int
+    metrics: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> int:
+        return min(self.most, max(len(images) for images in self.val.values()))
+
+    def measure(self, predictors: Predictors) -> dict[str, float]:
+        """For each way that has a generator the signs of health (metrics/health.py), and cycle_l1 where both
+        have: mean |there and back - input|, 0 to 1. Those of the way back end in _to_source."""
+        found: dict[str, float] = {}
+        for way in predictors:
+            health, cycles = Health(), []
+            images = self.val[way]
+            for index in spread(len(images), self.most):
+                given, output, back = _translated(images, index, way, predictors)
+                health.add(ranges.to_x01(given), ranges.to_x01(output))
+                if back is not None:
+                    cycles.append(float(np.abs(ranges.to_x01(back) - ranges.to_x01(given)).mean()))
+            values = health.result() | ({"cycle_l1": float(np.mean(cycles))} if cycles else {})
+            suffix = "" if way == "to_target" else f"_{way}"
+            found |= {name + suffix: value for name, value in values.items()}
+        return found
+
+    def strips(self, predictors: Predictors) -> dict[str, np.ndarray]:
+        """Input | output, and back again where there is a way; a row an image, one way below the other."""
+        return {
+            name: sheet.grid(*_rows(sets, predictors, self.probes, name))
+            for name, sets in (("val", self.val), ("train", self.train))
+        }
+
+
+@dataclass(frozen=True)
+class HybridValidation:
+    """The pairs as ever, and a strip of real images that have no target."""
+
+    pairs: PairValidation
+    unpaired: ImageSet
+
+    @property
+    def images(self) -> int:
+        return self.pairs.images
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return self.pairs.metrics
+
+    def measure(self, predictors: Predictors) -> dict[str, float]:
+        """What PairValidation measures, and the signs of health of the real images, ending in _unpaired."""
+        health = Health()
+        for index in spread(len(self.unpaired), self.pairs.most):
+            given = self.unpaired.whole(index)
+            health.add(ranges.to_x01(given), ranges.to_x01(predictors["to_target"](given)))
+        real = {f"{name}_unpaired": value for name, value in health.result().items()}
+        return self.pairs.measure(predictors) | real
+
+    def strips(self, predictors: Predictors) -> dict[str, np.ndarray]:
+        """The strips of the pairs, and "unpaired": input | output of real images."""
+        rows = _rows({"to_target": self.unpaired}, predictors, self.pairs.probes, "unpaired")
+        return self.pairs.strips(predictors) | {"unpaired": sheet.grid(*rows)}
+
+
+def _translated(
+    images: ImageSet, index: int, way: str, predictors: Predictors
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    given = images.whole(index)
+    output = predictors[way](given)
+    back: Predictor | None = predictors.get(OTHER[way])
+    return given, output, None if back is None else back(output)
+
+
+def _rows(
+    sets: dict[str, ImageSet], predictors: Predictors, probes: int, name: str
+) -> tuple[list[list[np.ndarray]], list[str], list[str]]:
+    """The pictures, column titles and row names of a strip."""
+    rows, names = [], []
+    for way, index in _probes(sets, predictors, probes):
+        images = sets[way]
+        shown = [p for p in _translated(images, index, way, predictors) if p is not None]
+        rows.append([colour.to_rgb(sheet.to_u8_rgb(p)) for p in shown])
+        names.append(f"{name}, {way.replace('_', ' ')}: {images.items[index].key}")
+    return rows, TITLES[: max(map(len, rows))], names
+
+
+def _probes(sets: dict[str, ImageSet], predictors: Predictors, probes: int) -> Iterator[tuple[str, int]]:
+    for way in (way for way in sets if way in predictors):
+        for index in spread(len(sets[way]), probes):
+            yield way, index
