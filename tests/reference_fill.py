@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gantrans.nets.patchgan import PatchGAN, PixelGAN
+from gantrans.nets.projector import PatchProjector
 from gantrans.nets.reference import reference_keys
 from gantrans.nets.resnet import ResNetGenerator
 from gantrans.nets.unet import UNet
@@ -22,6 +23,12 @@ def figures() -> dict[str, Any]:
     return json.loads((Path(__file__).parent / "figures" / "reference.json").read_text())
 
 
+@cache
+def cut_figures() -> dict[str, Any]:
+    """The same of the CUT authors' antialiased networks, and twenty steps of CUT and FastCUT."""
+    return json.loads((Path(__file__).parent / "figures" / "cut.json").read_text())
+
+
 def network(kind: str, norm: str, in_channels: int, out_channels: int = 3) -> nn.Module:
     """A network as recorded: width 8, no dropout, float64, filled."""
     makers = {
@@ -29,7 +36,11 @@ def network(kind: str, norm: str, in_channels: int, out_channels: int = 3) -> nn
         "unet_128": lambda: UNet(in_channels, out_channels, 8, depth=7, norm=norm, dropout=False),
         "resnet_9blocks": lambda: ResNetGenerator(in_channels, out_channels, 8, blocks=9, norm=norm),
         "resnet_6blocks": lambda: ResNetGenerator(in_channels, out_channels, 8, blocks=6, norm=norm),
+        "resnet_9blocks-antialias": lambda: ResNetGenerator(
+            in_channels, out_channels, 8, blocks=9, norm=norm, antialias=True
+        ),
         "D-basic": lambda: PatchGAN(in_channels, 8, norm=norm),
+        "D-basic-antialias": lambda: PatchGAN(in_channels, 8, norm=norm, antialias=True),
         "D-pixel": lambda: PixelGAN(in_channels, 8, norm=norm),
     }
     made = makers[kind]().double()
@@ -39,10 +50,16 @@ def network(kind: str, norm: str, in_channels: int, out_channels: int = 3) -> nn
 
 @torch.no_grad()
 def fill(made: nn.Module) -> None:
-    """Entry k of the reference's state dict becomes a sin(0.7 i + 1.3 k) over its elements i."""
+    """Entry k of the reference's state dict becomes a sin(0.7 i + 1.3 k) over its elements i; blur kernels stay.
+
+    A helper network that the reference names differently has its entries in the same order.
+    """
     state = made.state_dict()
-    for k, (ours, theirs) in enumerate(reference_keys(made).items()):
+    named = {key: key for key in state} if isinstance(made, PatchProjector) else reference_keys(made)
+    for k, (ours, theirs) in enumerate(named.items()):
         tensor = state[ours]
+        if theirs.endswith(".filt"):
+            continue
         if theirs.endswith("running_mean"):
             tensor.zero_()
         elif theirs.endswith("running_var"):

@@ -12,9 +12,10 @@ import torch
 
 from gantrans.build.config import compose_verb
 from gantrans.build.factory import make
+from gantrans.build.method import DISCRIMINATORS, GENERATORS, build_method
 from gantrans.build.places import conf_dir, sample_dir
 from gantrans.build.recipe import build_recipe
-from gantrans.build.training import DISCRIMINATORS, GENERATORS, METHODS
+from gantrans.methods.base import translators
 from gantrans.nets import catalogue
 
 ROOT = Path(__file__).parent.parent
@@ -57,14 +58,17 @@ def test_every_discriminator_judges_a_crop(name: str) -> None:
     node = compose_verb("train", ["data.root=x", f"discriminator={name}"]).discriminator
     with torch.device("meta"):
         network = make(node, "discriminator", DISCRIMINATORS, [], in_channels=6)
-        assert network(torch.empty(1, 6, 64, 64)).shape[:2] == (1, 1)
+        logits = network(torch.empty(1, 6, 96, 96))
+        for scale in logits if isinstance(logits, list) else [logits]:
+            assert scale.shape[:2] == (1, 1)
 
 
 @pytest.mark.parametrize("name", names("method"))
 def test_every_method_builds(name: str) -> None:
-    method = make(compose_verb("train", ["data.root=x", f"method={name}"]).method, "method", METHODS, [])
+    method = build_method(compose_verb("train", ["data.root=x", f"method={name}"]))
     trained = {role for phase in method.phases for role in phase.trains}
-    assert trained <= set(method.networks)
+    assert trained <= {role.name for role in method.roles}
+    assert "to_target" in translators(method.roles)
 
 
 @pytest.mark.parametrize("name", names("recipe"))

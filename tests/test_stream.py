@@ -15,23 +15,25 @@ from PIL import Image
 from gantrans.data.augment import Augment
 from gantrans.data.dataset import PairDataset, read_files
 from gantrans.data.layouts import Item
-from gantrans.data.stream import addresses, batches
+from gantrans.data.order import place
+from gantrans.data.stream import batches
 from gantrans.errors import DataError
 
 
 @pytest.mark.parametrize(("images", "batch"), [(10, 4), (3, 8), (1, 2), (7, 7)])
 def test_every_epoch_sees_every_image_once(images: int, batch: int) -> None:
     steps = 6 * images  # a whole number of epochs
-    seen = [a for step in range(steps) for a in addresses(step, batch, images, seed=3)]
+    seen = [place(position, images, seed=3) for position in range(steps * batch)]
     counts = Counter(seen)
     epochs = steps * batch // images
     assert counts == {(epoch, index): 1 for epoch in range(epochs) for index in range(images)}
 
 
 def test_epochs_differ_in_order_and_seeds_differ() -> None:
-    first, second = addresses(0, 50, 50, 0), addresses(1, 50, 50, 0)
-    assert [i for _, i in first] != [i for _, i in second]
-    assert first != addresses(0, 50, 50, 1)
+    first, second = ([place(50 * epoch + i, 50, 0)[1] for i in range(50)] for epoch in (0, 1))
+    assert first != second
+    assert first != [place(i, 50, 1)[1] for i in range(50)]
+    assert first != [place(i, 50, 0, "target")[1] for i in range(50)], "rows are independent"
 
 
 @pytest.fixture

@@ -16,10 +16,9 @@ from PIL import Image
 
 from gantrans.cli.main import main
 from gantrans.errors import CheckpointError
-from gantrans.inference.predictor import Predictor
 from gantrans.methods.pix2pix import Pix2Pix
 from gantrans.training import checkpoint
-from gantrans.training.validate import Validation
+from gantrans.training.validate import PairValidation, Predictors
 from tests.conftest import TINY, Cli
 
 
@@ -212,14 +211,15 @@ def test_retention_keeps_the_newest_and_the_best(tmp_path: Path) -> None:
 def test_nan_names_the_images_and_keeps_the_last_good_checkpoint(
     photos: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest, seen = Pix2Pix._generator_loss, []
+    honest, seen = Pix2Pix.loss, []
 
-    def poisoned(self, networks, batch, output):
-        seen.append(batch.keys)
-        loss, metrics = honest(self, networks, batch, output)
+    def poisoned(self, phase, networks, batch, shared):
+        loss, metrics = honest(self, phase, networks, batch, shared)
+        if phase.name == "generator":
+            seen.append(batch.keys)
         return (loss * float("nan") if len(seen) == 4 else loss), metrics
 
-    monkeypatch.setattr(Pix2Pix, "_generator_loss", poisoned)
+    monkeypatch.setattr(Pix2Pix, "loss", poisoned)
     run = tmp_path / "run"
     answer = cli(*start(photos, run))
     assert answer.code == 7
@@ -272,13 +272,13 @@ def test_a_time_budget_ends_on_time(photos: Path, tmp_path: Path, cli: Cli) -> N
 def test_a_longer_time_budget_goes_on_and_a_slow_start_does_not_shorten_it(
     photos: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = Validation.measure
+    honest = PairValidation.measure
 
-    def slow(self: Validation, predictor: Predictor) -> dict[str, float]:
+    def slow(self: PairValidation, predictors: Predictors) -> dict[str, float]:
         time.sleep(0.8)
-        return honest(self, predictor)
+        return honest(self, predictors)
 
-    monkeypatch.setattr(Validation, "measure", slow)
+    monkeypatch.setattr(PairValidation, "measure", slow)
     run = tmp_path / "run"
     assert cli(*start(photos, run, "train.total=1.5s", "val.every=10000step")).code == 0
     steps = newest(run)["step"]

@@ -16,6 +16,7 @@ from gantrans.methods.adversary import Restraint
 from gantrans.methods.base import Method, Role
 from gantrans.methods.cut import CUT
 from gantrans.methods.cyclegan import CycleGAN
+from gantrans.methods.degradation import LearnedDegradation
 from gantrans.methods.hybrid import Hybrid
 from gantrans.methods.pix2pix import Pix2Pix
 from gantrans.nets.init import init_weights
@@ -26,7 +27,7 @@ from gantrans.types import Shapes
 
 GENERATORS = (UNet, ResNetGenerator)
 DISCRIMINATORS = (PatchGAN, MultiScalePatchGAN, PixelGAN)
-METHODS = (Pix2Pix, CycleGAN, CUT, Hybrid)
+METHODS = (Pix2Pix, CycleGAN, CUT, LearnedDegradation, Hybrid)
 LEARNS_FROM = ("pairs", "unpaired", "hybrid")
 
 

@@ -84,9 +84,18 @@ class HybridValidation:
         return self.pairs.measure(predictors) | real
 
     def strips(self, predictors: Predictors) -> dict[str, np.ndarray]:
-        """The strips of the pairs, and "unpaired": input | output of real images."""
-        rows = _rows({"to_target": self.unpaired}, predictors, self.pairs.probes, "unpaired")
-        return self.pairs.strips(predictors) | {"unpaired": sheet.grid(*rows)}
+        """The strips of the pairs, and "unpaired": real images and their outputs; below them, where a
+        degradation is learned, clean images, what it makes of them, and that restored."""
+        rows, _, names = _rows({"to_target": self.unpaired}, predictors, self.pairs.probes, "unpaired")
+        rows = [row[:2] for row in rows]
+        val = self.pairs.val
+        for index in spread(len(val), self.pairs.probes) if "to_source" in predictors else []:
+            clean = val.whole(index)[1]
+            spoilt = predictors["to_source"](clean)
+            rows.append([sheet.to_u8_rgb(p) for p in (clean, spoilt, predictors["to_target"](spoilt))])
+            names.append(f"clean, to source: {val.items[index].key}")
+        titles = TITLES[: max(map(len, rows))]
+        return self.pairs.strips(predictors) | {"unpaired": sheet.grid(rows, titles, names)}
 
 
 def _translated(
