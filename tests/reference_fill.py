@@ -50,7 +50,7 @@ def network(kind: str, norm: str, in_channels: int, out_channels: int = 3) -> nn
 
 @torch.no_grad()
 def fill(made: nn.Module) -> None:
-    """Entry k of the reference's state dict becomes a sin(0.7 i + 1.3 k) over its elements i; blur kernels stay.
+    """Entry k of the reference's state dict becomes a sin(0.7 i + 1.3 k) over elements i; blur kernels stay.
 
     A helper network that the reference names differently has its entries in the same order.
     """

@@ -28,7 +28,7 @@ from tests.conftest import TINY, Cli
         ("+generator.radius=3", "UNet has no parameter 'radius'"),
         ("generator.width=wide", "width='wide': accepted are whole numbers"),
         ("generator._target_=os.system", "_target_=os.system: accepted are gantrans.nets.unet.UNet"),
-        ("method.gan=wgan", "accepted are vanilla, lsgan, hinge"),
+        ("method.gan=wgna", "accepted are vanilla, lsgan, hinge, wgan"),
         ("experiment=restor", "did you mean restore?"),
         ("recipe=crapify", "did you mean crappify?"),
         ("recipe=nowhere.yaml", "recipe=nowhere.yaml: cannot be read"),
@@ -39,7 +39,7 @@ from tests.conftest import TINY, Cli
         ("core.processes=2", "use 1"),
         ("train.schedule=step", "accepted are constant, cosine, linear"),
         ("val.best=fid", "accepted are None, psnr, ssim"),
-        ("data.layout=triples", "auto, paired, side_by_side, clean"),
+        ("data.layout=triples", "auto, clean, paired, side_by_side, unpaired"),
         ("nonsense", "takes key=value"),
         ("--verbose", "takes key=value"),
         ("val.every=[1", "input '[1'; write overrides as key=value"),
@@ -73,7 +73,7 @@ def test_missing_keys_are_named_with_what_they_want(cli: Cli) -> None:
 def test_unknown_verbs_and_help(cli: Cli) -> None:
     assert cli("trian").code == 2
     assert "did you mean train?" in cli("trian").err
-    for verb in ("train", "pairs", "translate", "resume"):
+    for verb in ("train", "pairs", "translate", "resume", "doctor", "import", "export"):
         answer = cli(verb, "--help")
         assert answer.code == 0
         assert verb in answer.out
@@ -282,6 +282,14 @@ EFFECTS = [
     "init.kind=xavier",
     "init.gain=0.1",
     "core.precision=bf16",
+    "method.lambda_features=10",
+    "discriminator.spectral=true",
+    "discriminator.antialias=true",
+    "adversary.smooth=0.2",
+    "adversary.r1=1",
+    "adversary.gradient_penalty=1",
+    "adversary.augment=[translation]",
+    "train.stages=[{generator:1},{both:1}]",
 ]
 BASE = [
     "train.total=3step",
@@ -379,6 +387,10 @@ def test_the_effects_table_is_complete() -> None:
         "data.side": "test_side_by_side_halves",
         "data.swap": "test_swap_exchanges_halves_and_is_refused_for_clean_images",
         "data.target_mode": "test_swap_and_modes",
+        "data.targets": "test_two_folders_anywhere",
+        "data.unpaired": "test_a_batch_of_the_hybrid_holds_pairs_that_agree_and_real_images",
+        "adversary.r1_every": "test_how_often_the_restraints_act",
+        "adversary.augment_p": "test_how_often_the_restraints_act",
         "data.workers": "test_workers_and_starting_point_change_nothing",
         "train.save_every": "test_checkpoints_are_as_far_apart_as_asked",
         "val.best": "test_another_metric_chooses_anew",
@@ -405,6 +417,23 @@ def test_the_effects_table_is_complete() -> None:
     assert elsewhere.keys() & tested == set()
     sources = "".join(p.read_text(encoding="utf-8") for p in Path(__file__).parent.glob("test_*.py"))
     assert [name for name in elsewhere.values() if f"def {name}(" not in sources] == []
+
+
+def test_how_often_the_restraints_act(
+    base: tuple[Path, tuple[str, bytes, list[str]]], tmp_path: Path, cli: Cli
+) -> None:
+    folder, _ = base
+
+    def numbers(run: str, *more: str) -> str:
+        keys = [*TINY, *BASE, f"data.root={folder / 'photos'}", f"run.dir={tmp_path / run}", *more]
+        assert cli("train", *keys).code == 0
+        return outcome(tmp_path / run)[0]
+
+    lazy = [numbers(f"r{n}", "adversary.r1=1", f"adversary.r1_every={n}") for n in (1, 2)]
+    assert lazy[0] != lazy[1]
+    often = [numbers(f"p{p}", "adversary.augment=[cutout]", f"adversary.augment_p={p}") for p in (0.2, 1)]
+    assert often[0] != often[1]
+    assert "D_augment_p" in numbers("ada", "adversary.augment=[cutout]", "adversary.augment_p=null")
 
 
 def test_core_keys_act() -> None:

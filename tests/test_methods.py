@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable
 
 import pytest
@@ -146,6 +147,44 @@ def _equal(a: nn.Module, b: nn.Module) -> bool:
     return all(
         torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True)
     )
+
+
+# What each argument of a method changes is read off two steps; the default is told by leaving it out.
+ARGUMENTS = {
+    "cyclegan": {"gan": "hinge", "lambda_gan": 0.5, "lambda_source": 5.0, "lambda_target": 5.0,
+                 "lambda_identity": 0.1, "pool": 1},
+    "cut": {"gan": "vanilla", "lambda_gan": 0.5, "lambda_nce": 2.0, "identity": False, "flip": True,
+            "patches": 8, "width": 8, "temperature": 0.2},
+    "degradation": {"gan": "hinge", "lambda_restored": 10.0, "lambda_gan": 1.0, "lambda_content": 1.0,
+                    "noise": 0.3},
+    "hybrid": {"gan": "hinge", "tie": "nce", "lambda_pair": 10.0, "lambda_tie": 10.0, "lambda_gan": 1.0},
+    "pix2pix": {"gan": "hinge", "lambda_l1": 10.0, "lambda_gan": 0.5, "lambda_features": 10.0},
+}  # fmt: skip
+CLASSES = {
+    "cyclegan": CycleGAN,
+    "cut": CUT,
+    "degradation": LearnedDegradation,
+    "hybrid": Hybrid,
+    "pix2pix": Pix2Pix,
+}
+
+
+def test_the_table_of_arguments_is_complete() -> None:
+    for name, cls in CLASSES.items():
+        assert set(ARGUMENTS[name]) == set(inspect.signature(cls).parameters) - {"restraint"}
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"), [(n, a) for n, arguments in ARGUMENTS.items() for a in arguments]
+)
+def test_each_argument_has_an_effect(name: str, argument: str) -> None:
+    def outcome(**given: object) -> list[dict[str, float]]:
+        method = CLASSES[name](**given)
+        torch.manual_seed(0)
+        return train_steps(method, networks_of(method), [batch_of(seed=i) for i in range(6)])
+
+    assert outcome() == outcome()
+    assert outcome(**{argument: ARGUMENTS[name][argument]}) != outcome()
 
 
 # --- CycleGAN

@@ -133,7 +133,7 @@ def test_five_cyclegan_steps_have_the_recorded_losses_and_weights(key: str) -> N
 def test_twenty_cut_steps_have_the_recorded_losses_and_weights(
     mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Recorded from the authors' own CUT, with every place compared, so that which are drawn plays no part."""
+    """Recorded from the authors' own CUT, with every place compared, so that no draw plays a part."""
     choice = {"cut": {}, "fastcut": {"lambda_nce": 10.0, "identity": False, "flip": True}}[mode]
     method = CUT(patches=10**6, width=16, **choice)
     generator = ResNetGenerator(3, 3, 8, blocks=6, antialias=True)

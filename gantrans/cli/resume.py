@@ -24,6 +24,10 @@ REFUSED = (
     "generator",
     "discriminator",
     "method._target_",
+    "method.pool",
+    "method.tie",
+    "method.width",
+    "adversary.augment",
     "data.source_mode",
     "data.target_mode",
     "train.betas",
@@ -74,6 +78,7 @@ def _resume(path: Path, overrides: list[str], *, show: bool) -> None:
     try:
         config = load_config(folder.config, overrides)
         _own_plugins(list(config.plugins), overrides)
+        _same_history(config, overrides)
         if show:
             print(OmegaConf.to_yaml(config), end="")
             return
@@ -129,6 +134,16 @@ def _go_on(config: DictConfig, folder: RunFolder, overrides: list[str]) -> None:
 
 def _alters_shape(key: str) -> bool:
     return any(key == refused or key.startswith(refused + ".") for refused in REFUSED)
+
+
+def _same_history(config: DictConfig, overrides: list[str]) -> None:
+    """A history of images (CycleGAN's pool) is made of crops of one size."""
+    crop = next((o for o in overrides if o.startswith("augment.crop=")), None)
+    if crop and config.method.get("pool"):
+        raise ConfigError(
+            f"{crop}: cannot be changed on resume, as the history of images (method.pool) holds crops of the "
+            "other size; start a new run for that"
+        )
 
 
 def _own_plugins(plugins: list[str], overrides: list[str]) -> None:

@@ -71,7 +71,12 @@ class CUT:
 
     def check(self, shapes: Shapes) -> None:
         """Raise ValueError where the domains do not suit the losses."""
-        (source, _), (target, _) = shapes["source"], shapes["target"]
+        (source, side), (target, _) = shapes["source"], shapes["target"]
+        if self.identity and side is None:
+            raise ValueError(
+                "identity=true joins sources and targets to one batch, which needs one size: set "
+                "augment.crop=N, or method.identity=false"
+            )
         if source != target:
             raise ValueError(
                 f"PatchNCE reads source and output with one encoder, but source has {source} channels and "

@@ -1,0 +1,304 @@
+"""Images without partners: which folders are read, in which order, and that runs on them go on exactly."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gantrans.data.augment import Augment
+from gantrans.data.dataset import PairDataset, read_files
+from gantrans.data.layouts import Item, items_of
+from gantrans.data.layouts_unpaired import find_folder, find_unpaired
+from gantrans.data.stream import batches
+from gantrans.data.unpaired import HybridDataset, ImageSet, UnpairedDataset
+from gantrans.errors import DataError
+from tests.conftest import TINY, Cli, draw_picture
+
+
+def fill(folder: Path, count: int, start: int = 0, suffix: str = ".png") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(start, start + count):
+        Image.fromarray(draw_picture(i, 40, 44)).save(folder / f"{i}{suffix}")
+    return folder
+
+
+def found(root: Path, targets: Path | None = None) -> dict[str, dict[str, int]]:
+    index = find_unpaired(root, targets, val_fraction=0.2, seed=0)
+    kinds = {"source": index.source, "target": index.target}
+    return {kind: {split: len(items) for split, items in splits.items()} for kind, splits in kinds.items()}
+
+
+def test_train_and_test_folders_of_the_reference_are_read_as_they_are(tmp_path: Path) -> None:
+    for name, count in (("trainA", 5), ("trainB", 3), ("testA", 2), ("testB", 4)):
+        fill(tmp_path / name, count)
+    assert found(tmp_path) == {
+        "source": {"train": 5, "test": 2, "val": 2},
+        "target": {"train": 3, "test": 4, "val": 4},
+    }
+
+
+def test_other_names_and_nested_folders_are_read_and_a_part_held_out(tmp_path: Path) -> None:
+    fill(tmp_path / "source" / "deep", 9)
+    fill(tmp_path / "target", 6, suffix=".jpg")
+    kinds = found(tmp_path)
+    for kind, count in (("source", 9), ("target", 6)):
+        assert kinds[kind]["train"] + kinds[kind]["val"] == count
+        assert kinds[kind]["val"] >= 1
+    nested = tmp_path / "nested"
+    fill(nested / "train" / "A", 4)
+    fill(nested / "train" / "B", 2)
+    assert sum(found(nested)["source"].values()) == 4
+
+
+def test_two_folders_anywhere(tmp_path: Path) -> None:
+    horses, zebras = fill(tmp_path / "horses", 4), fill(tmp_path / "zebras", 7)
+    kinds = found(horses, zebras)
+    assert {kind: sum(splits.values()) for kind, splits in kinds.items()} == {"source": 4, "target": 7}
+
+
+@pytest.mark.parametrize(
+    ("folders", "said"),
+    [
+        ([], "trainA/ + trainB/"),
+        (["trainA"], "trainA/ \\+ trainB/"),
+        (["testA", "testB"], "no training images of the source kind"),
+    ],
+)
+def test_what_is_missing_is_said(tmp_path: Path, folders: list[str], said: str) -> None:
+    for name in folders:
+        fill(tmp_path / name, 2)
+    with pytest.raises(DataError, match=said.replace("+", "\\+").replace("\\\\", "\\")):
+        found(tmp_path)
+    with pytest.raises(DataError, match=r"data\.targets=.*nowhere: no such folder"):
+        found(tmp_path, tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"data\.unpaired=.*nowhere: no such folder"):
+        find_folder(tmp_path / "nowhere", "data.unpaired", val_fraction=0.1, seed=0)
+
+
+def image_set(folder: Path, name: str, augment: Augment | None = None) -> ImageSet:
+    return ImageSet(name, items_of(folder), augment or Augment(crop=32), seed=3)
+
+
+def test_every_image_is_seen_as_often_whatever_the_counts(tmp_path: Path) -> None:
+    data = UnpairedDataset(
+        image_set(fill(tmp_path / "a", 5), "source"), image_set(fill(tmp_path / "b", 3), "target")
+    )
+    assert len(data) == 5
+    keys = [data.sample(position).key.split(" + ") for position in range(15)]
+    assert set(Counter(source for source, _ in keys).values()) == {3}
+    assert set(Counter(target for _, target in keys).values()) == {5}
+    assert len({tuple(pair) for pair in keys}) > 7, "who meets whom changes from epoch to epoch"
+
+
+def test_the_two_kinds_are_augmented_independently(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "same", 1)
+    data = UnpairedDataset(image_set(folder, "source"), image_set(folder, "target"))
+    pairs = [(s.source, s.target) for s in map(data.sample, range(12))]
+    assert sum(np.array_equal(a, b) for a, b in pairs) < 3
+
+
+def test_a_batch_of_the_hybrid_holds_pairs_that_agree_and_real_images(tmp_path: Path) -> None:
+    root = fill(tmp_path / "pairs", 4)
+    items = [Item(item.key, item.source, item.source) for item in items_of(root)]
+    augment = Augment(crop=24, rotate_deg=10)
+    pairs = PairDataset(items, read_files, augment, seed=3)
+    data = HybridDataset(pairs, image_set(fill(tmp_path / "real", 7, start=50), "unpaired", augment))
+    assert len(data) == 4
+    whole = list(islice(batches(data, batch_size=3, first_step=0, workers=0), 6))
+    later = list(islice(batches(data, batch_size=3, first_step=4, workers=1), 2))
+    for one, other in zip(whole[4:], later, strict=True):
+        assert one.keys == other.keys
+        assert one.unpaired is not None and other.unpaired is not None
+        assert torch.equal(one.unpaired, other.unpaired)
+    for batch in whole:
+        assert torch.equal(batch.source, batch.target)
+        assert batch.unpaired is not None and batch.unpaired.shape == batch.source.shape
+        assert batch.pin_memory if torch.cuda.is_available() else True
+
+
+def test_a_bad_image_is_named(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "a", 2)
+    (folder / "0.png").write_bytes(b"<html>")
+    small = fill(tmp_path / "b", 1)
+    data = UnpairedDataset(image_set(folder, "source"), image_set(small, "target"))
+    with pytest.raises(DataError, match=r"0\.png"):
+        list(islice(batches(data, batch_size=4, first_step=0, workers=0), 1))
+    tight = UnpairedDataset(image_set(small, "source", Augment(crop=64)), image_set(small, "target"))
+    with pytest.raises(DataError, match=r"44x40 is smaller than the crop of 64; set augment\.crop=40"):
+        tight.sample(0)
+
+
+# --- whole runs
+
+KEYS = [key for key in TINY if not key.startswith(("experiment=", "generator", "discriminator.norm"))]
+NETS = ["generator=resnet_light", "generator.width=2", "generator.blocks=1", "discriminator.norm=instance"]
+RUNS = {
+    "cyclegan": ["experiment=cyclegan", "method.pool=4"],
+    "cut": ["experiment=cut", "method.patches=8", "method.width=4"],
+    "fastcut": ["experiment=fastcut", "method.patches=8", "method.width=4"],
+    "degradation": ["experiment=cyclegan", "method=degradation"],
+    "hybrid": ["experiment=hybrid"],
+    "hybrid_nce": ["experiment=hybrid", "method.tie=nce"],
+    "restrained": ["experiment=cyclegan", "method.pool=2", "adversary.r1=1", "adversary.r1_every=2",
+                   "adversary.augment=[colour,translation,cutout]", "adversary.augment_p=0.5"],
+    "nogan": ["experiment=restore_nogan", "train.stages=[{generator:2},{discriminator:2},{both:2}]"],
+}  # fmt: skip
+
+
+@pytest.fixture
+def domains(tmp_path: Path) -> Path:
+    fill(tmp_path / "data" / "trainA", 5)
+    fill(tmp_path / "data" / "trainB", 3, start=20)
+    fill(tmp_path / "real", 4, start=40)
+    fill(tmp_path / "clean", 5, start=60)
+    return tmp_path
+
+
+def command(domains: Path, name: str, run: str, *more: str) -> list[str]:
+    paired = name.startswith("hybrid") or name == "nogan"
+    root = domains / ("clean" if paired else "data")
+    real = [f"data.unpaired={domains / 'real'}"] if name.startswith("hybrid") else []
+    extra = ["augment.resize=40"] if not paired else []
+    keys = [*RUNS[name], *KEYS, *NETS, f"data.root={root}", *real, *extra]
+    return ["train", *keys, f"run.dir={domains / run}", *more]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_method_resumes_bit_for_bit(domains: Path, cli: Cli, name: str) -> None:
+    from tests.test_training import assert_same, newest
+
+    answer = cli(*command(domains, name, "whole"))
+    assert answer.code == 0, answer.err
+    assert cli(*command(domains, name, "parts", "train.stop_at=3step")).code == 0
+    answer = cli("resume", domains / "parts", "train.stop_at=null", "data.workers=1")
+    assert answer.code == 0, answer.err
+    whole, parts = newest(domains / "whole"), newest(domains / "parts")
+    assert_same(whole, parts)
+    lines = [(domains / run / "metrics.jsonl").read_bytes() for run in ("whole", "parts")]
+    assert lines[0] == lines[1]
+    strips = [(domains / run / "samples" / "step-000006.png").read_bytes() for run in ("whole", "parts")]
+    assert strips[0] == strips[1]
+    if name == "cyclegan":
+        pool = whole["networks"]["target_pool"]
+        assert int(pool["held"]) == 4 and bool(pool["images"].any()), "the history is part of the state"
+    if name == "restrained":
+        assert whole["networks"]["augmenter"]["probability"] == 0.5
+
+
+def test_a_history_that_is_not_resumed_is_noticed(domains: Path, cli: Cli) -> None:
+    """The comparison above can fail: forget the history, and the continuation differs."""
+    from gantrans.training import checkpoint
+    from tests.test_training import assert_same, newest
+
+    assert cli(*command(domains, "cyclegan", "whole")).code == 0
+    assert cli(*command(domains, "cyclegan", "parts", "train.stop_at=4step")).code == 0
+    folder = domains / "parts" / "checkpoints"
+    saved, state, _ = checkpoint.load_newest(folder)
+    state["networks"]["target_pool"]["images"].zero_()
+    checkpoint.save(folder, state, saved.step, saved.metrics)
+    assert cli("resume", domains / "parts", "train.stop_at=null").code == 0
+    with pytest.raises(AssertionError):
+        assert_same(newest(domains / "whole"), newest(domains / "parts"))
+
+
+def test_both_ways_of_a_cyclegan_translate(domains: Path, cli: Cli) -> None:
+    assert (
+        cli(*command(domains, "cyclegan", "run", "data.target_mode=grey", "method.lambda_identity=0")).code
+        == 0
+    )
+    photos = domains / "data" / "trainA"
+    for direction, mode in (("to_target", "L"), ("AtoB", "L"), ("to_source", "RGB"), ("BtoA", "RGB")):
+        out = domains / direction
+        answer = cli(
+            "translate",
+            f"model={domains / 'run'}",
+            f"source={photos}",
+            f"out={out}",
+            f"direction={direction}",
+        )
+        assert answer.code == 0, answer.err
+        assert len(list(out.iterdir())) == 5
+        with Image.open(out / "0.png") as image:
+            assert (image.size, image.mode) == ((44, 40), mode)
+    first, again = ((domains / way / "0.png").read_bytes() for way in ("to_source", "BtoA"))
+    assert first == again
+    bundle = json.loads((domains / "run" / "bundle" / "to_source" / "bundle.json").read_text())
+    assert (bundle["source_mode"], bundle["target_mode"]) == ("grey", "rgb")
+    answer = cli("translate", f"model={domains / 'run'}", f"source={photos}", f"out={domains / 'x'}",
+                 "direction=up")  # fmt: skip
+    assert answer.code == 2 and "accepted are to_target" in answer.err
+
+
+def test_a_one_way_model_says_so(domains: Path, cli: Cli) -> None:
+    assert cli(*command(domains, "cut", "run")).code == 0
+    keys = [f"model={domains / 'run'}", f"source={domains / 'real'}", f"out={domains / 'out'}"]
+    answer = cli("translate", *keys, "direction=to_source")
+    assert answer.code == 4
+    assert "translates one way only; use direction=to_target" in answer.err
+
+
+def test_exchanging_the_kinds_exchanges_the_ways(domains: Path, cli: Cli) -> None:
+    assert cli(*command(domains, "cyclegan", "run", "data.swap=true")).code == 0
+    provenance = json.loads((domains / "run" / "bundle" / "bundle.json").read_text())["provenance"]
+    assert provenance["train_images"] == {"source": 2, "target": 4}
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "code", "said"),
+    [
+        ("cyclegan", ["data.layout=paired"], 2, "this method learns from unpaired images"),
+        ("cyclegan", ["val.best=psnr"], 2, "no targets to compare with; set val.best=null"),
+        ("cyclegan", ["augment.crop=null"], 2, "pool=4 keeps images of one size: set augment.crop=N"),
+        ("cyclegan", ["data.unpaired=real"], 2, "only method=hybrid reads it"),
+        ("cyclegan", ["data.source_mode=grey"], 2, "source has 1 channels and target 3; set it to 0"),
+        ("cyclegan", ["data.targets=nowhere"], 3, "data.targets=nowhere: no such folder"),
+        ("cyclegan", ["method.pool=many"], 2, "pool=many: accepted are whole numbers"),
+        ("cut", ["augment.crop=null"], 2, "set augment.crop=N, or method.identity=false"),
+        ("cut", ["method.lambda_nce=0"], 2, "lambda_nce=0"),
+        ("hybrid", ["data.unpaired=null"], 2, "missing: data.unpaired="),
+        ("hybrid", ["data.unpaired=nowhere"], 3, "data.unpaired=nowhere: no such folder"),
+        ("hybrid", ["recipe=lowres"], 2, "choose another recipe than lowres"),
+        ("hybrid", ["method.tie=rope"], 2, "accepted are cycle, nce"),
+        ("hybrid", ["data.layout=unpaired"], 2, "this method learns from pairs"),
+        ("nogan", ["data.targets=x"], 2, "only unpaired methods read it"),
+        ("nogan", ["train.stages=[{everyone:1}]"], 2, "train.stages[0]={'everyone': 1}: accepted is one of"),
+        ("nogan", ["train.stages=[{both:-1}]"], 2, "train.stages[0].both=-1: accepted are numbers above 0"),
+        ("nogan", ["train.stages=[7]"], 2, "train.stages[0]=7"),
+        ("nogan", ["train.total=1min"], 2, "give train.total in step, img or ep"),
+        ("nogan", ["adversary.smooth=0.7"], 2, "smooth=0.7"),
+        ("nogan", ["adversary.augment=[warp]"], 2, "adversary: augment: 'warp' is not known"),
+        ("nogan", ["adversary.augment_p=2"], 2, "adversary: augment_p=2"),
+        ("nogan", ["adversary.r1=-1"], 2, "adversary: r1=-1"),
+        ("nogan", ["method.gan=wgan"], 2, "set adversary.gradient_penalty=10"),
+        ("nogan", ["method.gan=hinge", "adversary.smooth=0.1"], 2, "has no labels"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_answered_in_one_line(
+    domains: Path, cli: Cli, name: str, more: list[str], code: int, said: str
+) -> None:
+    answer = cli(*command(domains, name, "run", *more))
+    assert answer.code == code, answer
+    assert said in answer.err
+    assert len(answer.err.splitlines()) == 1, answer.err
+    assert not (domains / "run").exists()
+
+
+def test_unpaired_folders_given_to_pix2pix_are_pointed_to_cyclegan(domains: Path, cli: Cli) -> None:
+    answer = cli("train", "experiment=restore", f"data.root={domains / 'data'}")
+    assert answer.code == 3
+    assert "experiment=cyclegan" in answer.err
+
+
+def test_resume_names_the_keys_that_alter_the_history(domains: Path, cli: Cli) -> None:
+    assert cli(*command(domains, "cyclegan", "run", "train.stop_at=2step")).code == 0
+    for change in ("method.pool=9", "adversary.augment=[colour]", "augment.crop=24"):
+        answer = cli("resume", domains / "run", change)
+        assert answer.code == 2, answer
+        assert change in answer.err
