@@ -52,6 +52,8 @@ class Reporting:
             self.sinks.picture(state.step, f"probe/{split}", strip)
             if split == "val":
                 self.sample = self.sinks.sample(state.step, strip)
+            elif split != "train":
+                self.sinks.sample(state.step, strip, split)
         self._validated_at = state.step
         metric = job.best or "step"
         value = self.validated.get(metric, float(state.step))

@@ -59,9 +59,9 @@ class Sinks:
         except OSError as error:
             raise _full(self.run.path, error) from error
 
-    def sample(self, step: int, pixels: np.ndarray) -> Path:
-        """The probe strip of `step` as samples/step-NNNNNN.png."""
-        path = self.run.samples / f"step-{step:06d}.png"
+    def sample(self, step: int, pixels: np.ndarray, name: str = "") -> Path:
+        """The probe strip of `step` as samples/step-NNNNNN.png; others with their name behind the number."""
+        path = self.run.samples / f"step-{step:06d}{'-' + name if name else ''}.png"
         write(path, pixels)
         return path
 

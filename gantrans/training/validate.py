@@ -35,7 +35,7 @@ class Validation(Protocol):
         ...
 
     def strips(self, predictors: Predictors) -> dict[str, np.ndarray]:
-        """Pictures (H, W, 3) uint8 by name; the one named "val" is kept in samples/ too."""
+        """Pictures (H, W, 3) uint8 by name; all but "train" are kept in samples/ too, "val" first."""
         ...
 
 
