@@ -81,7 +81,8 @@ def _measure(name: str, options: argparse.Namespace) -> dict[str, object]:
     scaler = torch.amp.GradScaler(enabled=False)  # type: ignore[attr-defined]
     state = State(networks, optimizers, averages, scaler)
     shape = (1, 3, options.size, options.size)
-    batch = Batch(*(torch.rand(shape, device=core.device) * 2 - 1 for _ in range(2)))
+    source, target = (torch.rand(shape, device=core.device) * 2 - 1 for _ in range(2))
+    batch = Batch(source, target)
     seconds = []
     for _ in range(options.steps + 1):
         before = time.perf_counter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from pathlib import Path
+from typing import Any
 
 from gantrans.errors import CheckpointError, ConfigError
 
@@ -30,20 +31,31 @@ def run(args: list[str]) -> None:
         )
     from gantrans.training.doctor import examine
 
-    status = _status(path)
+    status = _object(_text(path / "status.json"))
+    lines = [_object(line) for line in _text(path / "metrics.jsonl").splitlines()]
+    when = f", as of {status['updated']}" if "updated" in status else ""
     print(f"run       {path}")
-    print(f"state     {status.get('state', 'unknown')}, step {status.get('step', 0)}")
-    findings = examine(path)
+    print(f"state     {status.get('state', 'unknown')}, step {status.get('step', 'unknown')}{when}")
+    findings = examine(path, status, [line for line in lines if line])
     if not findings:
         print("findings  none: the numbers look well. Look at the pictures in samples/ all the same")
     for finding in findings:
         print(f"\n{finding.signal}\n{_indented(finding.seen)}\n{_indented(finding.advice)}")
 
 
-def _status(path: Path) -> dict[str, object]:
+def _text(path: Path) -> str:
+    """What the file holds; nothing if it is missing."""
     try:
-        found = json.loads((path / "status.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _object(text: str) -> dict[str, Any]:
+    """A JSON object; empty where it was cut short by a crash."""
+    try:
+        found = json.loads(text)
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 
