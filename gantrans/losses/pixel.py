@@ -22,11 +22,11 @@ def feature_matching(fake: list[list[Tensor]], real: list[list[Tensor]]) -> Tens
     """How far a discriminator's features of the output are from those of the target, 0-d.
 
     `fake` and `real`: for each scale the features of its layers, the logits excepted. The mean over scales of
-    the sum over layers of l1, times 4 / (layers + 1) (Wang et al. 2018, equation 4, and its implementation).
+    the sum over layers of l1, times 4 / layers (Wang et al. 2018, equation 4; weighed as its authors' code).
     No gradient flows into `real`.
     """
     total = fake[0][0].new_zeros((), dtype=torch.float32)
     for ours, theirs in zip(fake, real, strict=True):
         for a, b in zip(ours, theirs, strict=True):
-            total = total + l1(a, b.detach()) * (4 / (len(ours) + 1))
+            total = total + l1(a, b.detach()) * (4 / len(ours))
     return total / len(fake)

@@ -80,7 +80,7 @@ class Adversary:
 
         `real`, `fake`: all that the discriminator sees, the image last; a condition goes before it.
         Reports D_real and D_fake (not halved), D_gap (mean logit of real minus that of fake) and D_accuracy
-        (share of logits on the right side), each with `suffix`.
+        (share of logits on the right side; not for wgan), each with `suffix`.
         """
         shown_real, shown_fake = self._shown(networks, real), self._shown(networks, fake)
         discriminator = networks[role]
@@ -88,7 +88,8 @@ class Adversary:
         real_term, fake_term = self.loss.discriminator(real_logits, fake_logits)
         total = 0.5 * (real_term + fake_term)
         metrics = {"D_real": real_term, "D_fake": fake_term, "D_gap": gap(real_logits, fake_logits)}
-        metrics["D_accuracy"] = self.loss.accuracy(real_logits, fake_logits)
+        if self.loss.kind != "wgan":  # whose logits have no middle
+            metrics["D_accuracy"] = self.loss.accuracy(real_logits, fake_logits)
         if self.restraint.gradient_penalty:
             stretch = penalty.gradient_penalty(discriminator, shown_real, shown_fake)
             metrics["D_penalty"] = self.restraint.gradient_penalty * stretch

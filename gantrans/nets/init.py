@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrize import is_parametrized
@@ -39,6 +40,7 @@ def init_weights(network: nn.Module, kind: str = "normal", gain: float = 0.02) -
     for module in network.modules():
         if isinstance(module, _Weighted):
             KINDS[kind](_drawn(module), gain)
+            _settle(module)
         elif isinstance(module, _BatchNorm) and module.affine:
             nn.init.normal_(module.weight, 1.0, gain)
         else:
@@ -55,3 +57,11 @@ def _drawn(module: nn.Module) -> Tensor:
     if is_parametrized(module, "weight"):
         return module.parametrizations["weight"].original  # type: ignore[index,union-attr]
     return module.weight  # type: ignore[return-value]
+
+
+def _settle(module: nn.Module) -> None:
+    """Let spectral norm find the largest singular value of a new weight: in train mode each look is a step."""
+    if is_parametrized(module, "weight"):
+        with torch.no_grad():
+            for _ in range(15):
+                _ = module.weight

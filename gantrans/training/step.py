@@ -39,6 +39,8 @@ def train_step(
     metrics = {}
     for phase in phases:
         optimizer = state.optimizers[phase.shares or phase.name]
+        if phase.shares:  # its optimizer has stepped already, which the scaler allows once between updates
+            state.scaler.update()
         with _only(state.networks, phase.trains):
             with core.autocast:
                 loss, parts = method.loss(phase, state.networks, batch, shared)
@@ -46,8 +48,6 @@ def train_step(
             state.scaler.scale(loss).backward()
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * rate
-        if phase.shares:  # its optimizer has stepped already, which the scaler allows once between updates
-            state.scaler.update()
         state.scaler.step(optimizer)
         guard.watch(state.step, batch.keys, loss)
         metrics |= parts
