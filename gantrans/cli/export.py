@@ -20,7 +20,6 @@ def run(args: list[str]) -> None:
 
 
 def _export(config: DictConfig, overrides: list[str]) -> None:
-    from gantrans.imaging.write import storage_error
     from gantrans.inference.bundle import load_bundle
     from gantrans.inference.interop import write_reference
 
@@ -33,10 +32,6 @@ def _export(config: DictConfig, overrides: list[str]) -> None:
     if out.exists() and not config.overwrite:
         raise ConfigError(f"out={out} exists; choose another file, or overwrite=true")
     network, card = load_bundle(Path(config.model).expanduser(), way)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise storage_error(out.parent, error) from error
     write_reference(network, out)
     parameters = sum(p.numel() for p in network.parameters())
     print(f"{way:<12} {out}: {card.network['name']}, {parameters:,} parameters")

@@ -10,23 +10,29 @@ from gantrans.errors import ConfigError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+    from torch import nn
 
+    from gantrans.inference.bundle import Card
+
+VALUED = ("--cfg", "-c", "--config-dir", "-cd")  # what follows these is no file
 FORWARD, BACK = "_net_G_A.pth", "_net_G_B.pth"  # G_A: A -> B, G_B: B -> A
 
 
 def run(args: list[str]) -> None:
     """The verb: read the file, tell its architecture, write the bundle. The file may come without `file=`."""
-    first = next((i for i, arg in enumerate(args) if _is_file(arg)), None)
+    before = ["", *args]
+    first = next((i for i, arg in enumerate(args) if before[i] not in VALUED and _is_file(arg)), None)
     words = [f"file={arg}" if i == first else arg for i, arg in enumerate(args)]
     run_verb("import", words, _import)
 
 
 def _is_file(arg: str) -> bool:
-    return not arg.startswith("-") and arg != "job" and ("=" not in arg or Path(arg).is_file())
+    return not arg.startswith("-") and ("=" not in arg or Path(arg).is_file())
 
 
 def _import(config: DictConfig, overrides: list[str]) -> None:
-    from gantrans.inference.bundle import JSON, bundle_folder
+    from gantrans.imaging.write import storage_error
+    from gantrans.inference.bundle import JSON, bundle_folder, save_bundle
     from gantrans.nets.norm import STATISTICS
 
     del overrides
@@ -41,16 +47,22 @@ def _import(config: DictConfig, overrides: list[str]) -> None:
         there = bundle_folder(out, chosen)
         if (there / JSON).exists() and not config.overwrite:
             raise ConfigError(f"out={there} holds a bundle; choose another folder, or overwrite=true")
-    for chosen, path in files.items():
-        _convert(config, path, bundle_folder(out, chosen), chosen)
+    # All are read before any is written: a broken second file leaves no half of a bundle.
+    read = {chosen: _read(config, path, chosen) for chosen, path in files.items()}
+    for chosen, (network, card) in read.items():
+        try:
+            save_bundle(bundle_folder(out, chosen), network, card)
+        except OSError as error:
+            raise storage_error(bundle_folder(out, chosen), error) from error
     ways = "   (direction=to_source: the way back)" if len(files) > 1 else ""
+    ways = f" direction={way}" if way == "to_source" else ways
     print(f"bundle       {out}\nyour photos  gantrans translate model={out} source=PHOTOS out=RESULTS{ways}")
 
 
-def _convert(config: DictConfig, path: Path, folder: Path, way: str) -> None:
+def _read(config: DictConfig, path: Path, way: str) -> tuple[nn.Module, Card]:
     import hashlib
 
-    from gantrans.inference.bundle import Card, save_bundle
+    from gantrans.inference.bundle import Card
     from gantrans.inference.interop import generator_of
     from gantrans.inference.pth import read_weights
     from gantrans.nets import catalogue
@@ -72,9 +84,9 @@ def _convert(config: DictConfig, path: Path, folder: Path, way: str) -> None:
         task=config.task,
         provenance=provenance,
     )
-    save_bundle(folder, network, card)
     arguments = ", ".join(f"{name}={value}" for name, value in about["arguments"].items())
     print(f"{way:<12} {path.name}: {about['name']}({arguments})")
+    return network, card
 
 
 def _mode(channels: int, side: str, path: Path) -> str:

@@ -13,11 +13,14 @@ import torch
 from torch import nn
 
 from gantrans.errors import CheckpointError
-from gantrans.imaging.write import write_atomic
+from gantrans.imaging.write import storage_error, write_atomic
 from gantrans.inference.pth import Weights
+from gantrans.nets.catalogue import MOST_PARAMETERS
 from gantrans.nets.reference import reference_keys
 from gantrans.nets.resnet import ResNetGenerator
 from gantrans.nets.unet import UNet
+
+_SECOND = {"model.2.weight", "model.2.filt"}  # after model.0, of a discriminator, plain or antialiased
 
 
 def generator_of(weights: Weights, path: Path) -> nn.Module:
@@ -29,9 +32,13 @@ def generator_of(weights: Weights, path: Path) -> nn.Module:
         with torch.device("meta"):  # a file that names a huge network allocates nothing
             network = _recognised(weights)
         names = reference_keys(network)
-    except (ValueError, KeyError, IndexError) as error:
+    except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
-    expected = {theirs: tuple(network.state_dict()[ours].shape) for ours, theirs in names.items()}
+    parameters = sum(p.numel() for p in network.parameters())
+    if parameters > MOST_PARAMETERS:
+        raise CheckpointError(f"{path}: has {parameters:,} parameters; at most {MOST_PARAMETERS:,}")
+    empty = network.state_dict()
+    expected = {theirs: tuple(empty[ours].shape) for ours, theirs in names.items()}
     found = {key: tuple(value.shape) for key, value in weights.items()}
     wrong = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
     if wrong:
@@ -40,19 +47,29 @@ def generator_of(weights: Weights, path: Path) -> nn.Module:
             f"{path}: looks like {_described(network)}, but {len(wrong)} of {len(found)} entries do not fit; "
             f"first {key}: found {found.get(key, 'nothing')}, expected {expected.get(key, 'nothing')}"
         )
-    network.load_state_dict({ours: weights[theirs] for ours, theirs in names.items()}, assign=True)
+    # Each its own memory: a file may have two names for one tensor, which a bundle cannot.
+    own = {
+        ours: weights[theirs].detach().clone(memory_format=torch.contiguous_format)
+        for ours, theirs in names.items()
+    }
+    network.load_state_dict(own, assign=True)
     return network.float().eval().requires_grad_(False)
 
 
 def write_reference(network: nn.Module, path: Path) -> None:
     """Write a network's weights under the reference implementation's names, for its `*_net_G.pth`.
 
-    Raises CheckpointError where the reference has no such network, StorageError where the disk fails.
+    Folders are made as needed. Raises CheckpointError where the reference has no such network, StorageError
+    where the disk fails.
     """
     try:
         names = reference_keys(network)
     except ValueError as error:
-        raise CheckpointError(f"cannot be exported: {error}") from error
+        raise CheckpointError(f"{path}: cannot be exported: {error}") from error
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(path.parent, error) from error
     state = network.state_dict()
     buffer = io.BytesIO()
     torch.save({theirs: state[ours].detach().cpu().clone() for ours, theirs in names.items()}, buffer)
@@ -64,7 +81,7 @@ def _recognised(weights: Weights) -> nn.Module:
         return _unet(weights)
     if any(re.fullmatch(r"model\.\d+\.conv_block\.\d+\.\w+", key) for key in weights):
         return _resnet(weights)
-    if "net.0.weight" in weights or {"model.0.weight", "model.2.weight"} <= weights.keys():
+    if "net.0.weight" in weights or ("model.0.weight" in weights and _SECOND & weights.keys()):
         raise ValueError("holds a discriminator; a generator is needed, as *_net_G.pth or *_net_G_A.pth")
     some = ", ".join(sorted(weights)[:3])
     raise ValueError(
@@ -75,32 +92,43 @@ def _recognised(weights: Weights) -> nn.Module:
 
 def _unet(weights: Weights) -> UNet:
     depth = max(key.count("model.") for key in weights) - 1
-    first, last = weights["model.model.0.weight"], weights["model.model.3.weight"]
+    first, last = _shape(weights, "model.model.0.weight"), _shape(weights, "model.model.3.weight")
     norm = _norm(weights, bias="model.model.0.bias" in weights)
-    return UNet(first.shape[1], last.shape[1], first.shape[0], depth=depth, norm=norm, dropout=True)
+    return UNet(first[1], last[1], first[0], depth=depth, norm=norm, dropout=True)
 
 
 def _resnet(weights: Weights) -> ResNetGenerator:
-    blocks = {int(key.split(".")[1]) for key in weights if ".conv_block." in key}
+    blocks = {int(found[1]) for key in weights if (found := re.match(r"model\.(\d+)\.conv_block\.", key))}
     second = weights.get(f"model.{min(blocks)}.conv_block.6.weight")
     convs = [
         key for key, value in weights.items() if re.fullmatch(r"model\.\d+\.weight", key) and value.dim() == 4
     ]
-    first, last = weights["model.1.weight"], weights[max(convs, key=lambda key: int(key.split(".")[1]))]
+    first = _shape(weights, "model.1.weight")
+    last = _shape(weights, max(convs, key=lambda key: int(key.split(".")[1])))
     antialias = any(key.endswith(".filt") for key in weights)
     if antialias and "model.7.filt" in weights and sum(key.endswith(".filt") for key in weights) == 2:
         raise ValueError(
             "antialiased on the way down only (no_antialias_up), which gantrans has no network for"
         )
     return ResNetGenerator(
-        first.shape[1],
-        last.shape[0],
-        first.shape[0],
+        first[1],
+        last[0],
+        first[0],
         blocks=len(blocks),
         norm=_norm(weights, bias="model.1.bias" in weights),
         dropout=second is not None and second.dim() == 4,
         antialias=antialias,
     )
+
+
+def _shape(weights: Weights, key: str) -> tuple[int, ...]:
+    """The shape of a convolution's weight. Raises ValueError where there is none."""
+    if key not in weights:
+        raise ValueError(f"{key}: found nothing, expected a convolution's weight")
+    found = tuple(weights[key].shape)
+    if len(found) != 4:
+        raise ValueError(f"{key}: found {found}, expected the four sizes of a convolution's weight")
+    return found
 
 
 def _norm(weights: Weights, *, bias: bool) -> str:

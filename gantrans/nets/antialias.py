@@ -28,15 +28,15 @@ class Upsample(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.register_buffer("filt", 4 * _kernel([1.0, 3.0, 3.0, 1.0], channels))
+        self.register_buffer("filt", _kernel([1.0, 3.0, 3.0, 1.0], channels, total=4.0))
 
     def forward(self, x: Tensor) -> Tensor:
         padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
         return F.conv_transpose2d(padded, self.filt, stride=2, padding=3, groups=x.shape[1])
 
 
-def _kernel(taps: list[float], channels: int) -> Tensor:
-    """(channels, 1, K, K), each kernel the outer product of the taps, summing to 1."""
-    row = torch.tensor(taps)
-    square = row[:, None] * row / row.sum() ** 2
+def _kernel(taps: list[float], channels: int, total: float = 1.0) -> Tensor:
+    """(channels, 1, K, K), each kernel the outer product of the taps, summing to `total`."""
+    # In numbers, not tensors: arithmetic on the meta device would import torch._dynamo, for seconds.
+    square = torch.tensor([[total * a * b / sum(taps) ** 2 for b in taps] for a in taps])
     return square.repeat(channels, 1, 1, 1)

@@ -60,7 +60,7 @@ def _drawn(module: nn.Module) -> Tensor:
 
 
 def _settle(module: nn.Module) -> None:
-    """Let spectral norm find the largest singular value of a new weight: in train mode each look is a step."""
+    """Let spectral norm find the largest singular value of a new weight: in train mode a look is a step."""
     if is_parametrized(module, "weight"):
         with torch.no_grad():
             for _ in range(15):
