@@ -36,6 +36,7 @@ verbs:
 A first run, on sample images:   gantrans train
 Your photos made into pairs:     gantrans pairs source=PHOTOS out=PAIRS recipe=crappify
 A model that undoes it:          gantrans train experiment=restore data.root=PAIRS
+Two folders that are no pairs:   gantrans train experiment=cyclegan data.root=HORSES data.targets=ZEBRAS
 Use it:                          gantrans translate model=RUN source=IMAGES out=RESULTS
 
 exit codes: 0 done, 1 a bug of ours, 2 usage or config, 3 no usable data, 4 checkpoint refused,
