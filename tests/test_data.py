@@ -11,12 +11,13 @@ from PIL import Image
 
 from gantrans import draws
 from gantrans.build.config import compose_verb
-from gantrans.build.data import build_data
+from gantrans.build.data_pairs import pair_data
 from gantrans.data.augment import Augment
 from gantrans.data.dataset import PairDataset, ReadHalves, read_files
 from gantrans.data.layouts import Item, find_items
 from gantrans.data.preflight import check_headers
 from gantrans.errors import ConfigError, DataError
+from gantrans.training.validate import PairValidation
 from tests.conftest import TINY, Cli, draw_picture
 
 
@@ -248,9 +249,10 @@ def test_on_the_fly_equals_the_files_that_pairs_writes(photos: Path, tmp_path: P
     out = tmp_path / "pairs"
     assert cli("pairs", f"source={photos}", f"out={out}", "recipe=crappify", "seed=3", "workers=1").code == 0
     config = compose_verb("train", [*TINY, f"data.root={photos}", "recipe=crappify", "seed=3"])
-    _, train, val = build_data(config)
+    data = pair_data(config)
+    assert isinstance(data.validation, PairValidation)
     compared = 0
-    for pairs in (train, val):
+    for pairs in (data.validation.train, data.validation.val):
         for index, item in enumerate(pairs.items):
             made = next(out.glob(f"*/source/{Path(item.key).stem}.png"))
             assert np.array_equal(pairs.whole(index, draw=0)[0], np.asarray(Image.open(made)))
@@ -267,21 +269,20 @@ def test_transparent_pixels_are_laid_over_white(tmp_path: Path) -> None:
 
 def test_lowres_sources_are_enlarged_to_the_target(photos: Path) -> None:
     config = compose_verb("train", [*TINY, f"data.root={photos}", "recipe=lowres"])
-    _, train, _ = build_data(config)
-    source, target = train.pair(0, 0)
-    assert source.shape == target.shape == (32, 32, 3)
+    sample = pair_data(config).train.sample(0)
+    assert sample.source.shape == sample.target.shape == (32, 32, 3)
 
 
 def test_swap_exchanges_halves_and_is_refused_for_clean_images(tmp_path: Path, photos: Path) -> None:
     for i in range(3):
         save(tmp_path / "ab" / f"{i}.png", np.hstack([draw_picture(i), draw_picture(i + 9)]))
     options = [*TINY, f"data.root={tmp_path / 'ab'}", "data.layout=side_by_side"]
-    plain = build_data(compose_verb("train", options))[1]
-    swapped = build_data(compose_verb("train", [*options, "data.swap=true"]))[1]
+    plain = pair_data(compose_verb("train", options)).train
+    swapped = pair_data(compose_verb("train", [*options, "data.swap=true"])).train
     assert np.array_equal(plain.whole(0)[0], swapped.whole(0)[1])
     assert not np.array_equal(plain.whole(0)[0], swapped.whole(0)[0])
     with pytest.raises(ConfigError, match=r"data.swap"):
-        build_data(compose_verb("train", [*TINY, f"data.root={photos}", "data.swap=true"]))
+        pair_data(compose_verb("train", [*TINY, f"data.root={photos}", "data.swap=true"]))
 
 
 def test_a_test_folder_without_train_is_never_trained_on(tmp_path: Path) -> None:
@@ -297,7 +298,7 @@ def test_swap_and_modes(tmp_path: Path) -> None:
         save(tmp_path / "A" / f"{i}.png", draw_picture(i))
         save(tmp_path / "B" / f"{i}.png", 255 - draw_picture(i))
     options = [*TINY, f"data.root={tmp_path}", "data.source_mode=grey"]
-    plain = build_data(compose_verb("train", options))[1]
-    swapped = build_data(compose_verb("train", [*options, "data.swap=true"]))[1]
+    plain = pair_data(compose_verb("train", options)).train
+    swapped = pair_data(compose_verb("train", [*options, "data.swap=true"])).train
     assert plain.whole(0)[0].shape[2] == 1
     assert np.array_equal(swapped.whole(0)[1], np.asarray(Image.open(plain.items[0].source)))
