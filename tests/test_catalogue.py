@@ -44,7 +44,7 @@ def test_every_experiment_composes_and_says_how_to_run_it(name: str) -> None:
 @pytest.mark.parametrize("experiment", names("experiment"))
 @pytest.mark.parametrize("group", ["generator", "discriminator", "method", "recipe"])
 def test_any_choice_fits_any_experiment(experiment: str, group: str) -> None:
-    """An experiment only chooses; if it set keys inside a group, any other choice there would inherit them."""
+    """An experiment only chooses; if it set keys inside a group, other choices there would inherit them."""
     for name in (names(group)[0], names(group)[-1]):
         chosen = compose_verb("train", [f"experiment={experiment}", "data.root=x", f"{group}={name}"])[group]
         assert chosen == alone(group, name)
