@@ -14,8 +14,9 @@ from torch.nn import functional as F
 from gantrans.losses import penalty
 from gantrans.losses.gan import FORMULAS, GanLoss, gap
 from gantrans.losses.pixel import feature_matching, l1
-from gantrans.methods.adversary import AUGMENTER, Adversary, Restraint
+from gantrans.methods.adversary import Adversary, Restraint
 from gantrans.methods.base import Phase
+from gantrans.methods.cyclegan import CycleGAN
 from gantrans.methods.pix2pix import Pix2Pix
 from gantrans.nets.augmenter import POLICIES, Augmenter
 from gantrans.nets.init import init_weights
@@ -55,7 +56,7 @@ class Linear(nn.Module):
 
 def bowl(x: Tensor) -> Tensor:
     """D(x) = |x|^2 / 2, whose gradient is x."""
-    return x.square().sum((1, 2, 3)) / 2
+    return x.square().sum((1, 2, 3), keepdim=True) / 2
 
 
 def pair() -> list[Tensor]:
@@ -339,14 +340,54 @@ def test_adaptive_augmentation_follows_the_discriminator_and_is_saved() -> None:
 
 def test_the_adversary_moves_the_probability_and_reports_it() -> None:
     adversary = Adversary("vanilla", Restraint(augment=ALL, augment_p=None))
-    (role,) = adversary.roles()
-    assert role.name == AUGMENTER and role.build is not None
+    (role,) = adversary.roles("d")
+    assert role.name == "d_augmenter" and role.build is not None
     judge, shown = PatchGAN(3, 2, 1, "none"), [torch.randn(4, 2, 6, 6), torch.randn(4, 1, 6, 6)]
-    networks = {AUGMENTER: role.build({}, {}), "d": judge}
-    for bias, p in ((99.0, 4e-5), (99.0, 8e-5), (-99.0, 4e-5)):  # 4 images a step
+    networks = {"d_augmenter": role.build({}, {}), "d": judge}
+    for bias, p in ((99.0, 0.0), (99.0, 4e-5), (-99.0, 8e-5), (-99.0, 4e-5)):  # 4 images a step
         nn.init.constant_(judge.head.bias, bias)  # type: ignore[arg-type]
         _, metrics = adversary.discriminator_loss(networks, "d", shown, shown)
         same(metrics["D_augment_p"].item(), p, rtol=1e-5, atol=0)
+
+
+def test_every_discriminator_is_augmented_for_itself() -> None:
+    method = CycleGAN(restraint=Restraint(augment=ALL, augment_p=None))
+    names = [role.name for role in method.roles if role.name.endswith("_augmenter")]
+    assert names == ["target_discriminator_augmenter", "source_discriminator_augmenter"]
+
+
+def test_with_the_advised_r1_a_discriminator_still_learns() -> None:
+    """A penalty on the sum of logits would silence it: real images bright, fakes dark, nothing is easier."""
+    torch.manual_seed(0)
+    for r1, least in ((0.0, 0.9), (1.0, 0.9), (1e5, 0.0)):
+        judge = PatchGAN(1, 4, layers=2, norm="none")
+        adversary = Adversary("lsgan", Restraint(r1=r1, r1_every=1))
+        adam = torch.optim.Adam(judge.parameters(), 2e-3)
+        for _ in range(80):
+            fake = torch.rand(4, 1, 48, 48) - 1
+            loss, metrics = adversary.discriminator_loss({"d": judge}, "d", [fake + 1], [fake])
+            if r1:
+                loss = loss + adversary.r1_loss({"d": judge}, "d", [fake + 1])
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+        assert metrics["D_accuracy"] >= least
+        assert (metrics["D_gap"] > 0.3) == (r1 < 10)
+
+
+def test_penalties_are_of_the_mean_of_an_images_logits() -> None:
+    """So they do not grow with the number of patches: the same logit, shown more often, costs the same."""
+    x = torch.randn(3, 1, 4, 4, dtype=torch.float64)
+    one = penalty.r1(lambda x: x[:, :, :1, :1], x)
+    same(penalty.r1(lambda x: x[:, :, :1, :1].expand(-1, 1, 5, 7), x), one)
+
+
+def test_keys_that_would_do_nothing_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"augment_p=0\.5 has nothing to act on"):
+        Restraint(augment_p=0.5)
+    with pytest.raises(ValueError, match=r"means nothing with gan=wgan"):
+        Adversary("wgan", Restraint(gradient_penalty=1, augment=ALL, augment_p=None))
+    assert Restraint(augment=[]) == Restraint(), "as a config brings it"
 
 
 @pytest.mark.parametrize("make", [lambda: Augmenter(("color",), 1.0), lambda: Restraint(augment=["color"])])
@@ -416,10 +457,11 @@ def test_a_pool_refuses_other_shapes_and_shares_no_memory() -> None:
 
 @pytest.mark.parametrize("gan", FORMULAS)
 def test_restraints_and_history_never_wait_for_the_device(gan: str) -> None:
-    restraint = Restraint(r1=1, gradient_penalty=10, augment=ALL, augment_p=None)
+    adaptive = None if gan != "wgan" else 0.5
+    restraint = Restraint(r1=1, gradient_penalty=10, augment=ALL, augment_p=adaptive)
     with FakeTensorMode():
         networks, batch = small()
-        networks[AUGMENTER] = Augmenter(ALL, None)
+        networks["discriminator_augmenter"] = Augmenter(ALL, adaptive)
         method = Pix2Pix(gan=gan, lambda_features=10, restraint=restraint)
         assert set(step(method, networks, batch)) == {"discriminator", "r1", "generator"}
         assert HistoryPool(3, 1, 12, 12)(batch.target).shape == batch.target.shape

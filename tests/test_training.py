@@ -18,6 +18,7 @@ from gantrans.cli.main import main
 from gantrans.errors import CheckpointError
 from gantrans.methods.pix2pix import Pix2Pix
 from gantrans.training import checkpoint
+from gantrans.training.run_folder import open_run
 from gantrans.training.validate import PairValidation, Predictors
 from tests.conftest import TINY, Cli
 
@@ -169,6 +170,28 @@ def test_ten_kills_leave_a_valid_checkpoint_and_lose_nothing(photos: Path, tmp_p
     assert not list(run.rglob(".gantrans-*"))
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_killed_runs_loader_does_not_hold_its_folder(tmp_path: Path) -> None:
+    """A loader process notices late that its parent is gone; meanwhile the run can be resumed."""
+    (tmp_path / "config.yaml").touch()
+    folder = open_run(tmp_path)
+    alive, gone = os.pipe(), os.pipe()
+    pid = os.fork()
+    if pid == 0:  # the orphan
+        os.write(alive[1], b"x")
+        os.close(gone[1])
+        os.read(gone[0], 1)
+        os._exit(0)
+    os.read(alive[0], 1)
+    assert folder._lock is not None
+    os.close(folder._lock)  # as the kernel does for a killed process
+    folder._lock = None
+    open_run(tmp_path).close()
+    for end in (*alive, *gone):
+        os.close(end)
+    os.waitpid(pid, 0)
+
+
 def test_a_damaged_newest_checkpoint_is_passed_over(photos: Path, tmp_path: Path, cli: Cli) -> None:
     run = tmp_path / "run"
     assert cli(*start(photos, run)).code == 0
@@ -232,8 +255,6 @@ def test_nan_names_the_images_and_keeps_the_last_good_checkpoint(
 
 
 def test_a_folder_holds_one_run_and_one_process(photos: Path, tmp_path: Path, cli: Cli) -> None:
-    from gantrans.training.run_folder import open_run
-
     run = tmp_path / "run"
     assert cli(*start(photos, run)).code == 0
     again = cli(*start(photos, run))

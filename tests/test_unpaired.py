@@ -158,6 +158,9 @@ def domains(tmp_path: Path) -> Path:
     fill(tmp_path / "data" / "trainB", 3, start=20)
     fill(tmp_path / "real", 4, start=40)
     fill(tmp_path / "clean", 5, start=60)
+    for side in (40, 50, 60):
+        fill(tmp_path / "mixed", 0)
+        Image.fromarray(draw_picture(side, side, side)).save(tmp_path / "mixed" / f"{side}.png")
     return tmp_path
 
 
@@ -189,7 +192,7 @@ def test_every_method_resumes_bit_for_bit(domains: Path, cli: Cli, name: str) ->
         pool = whole["networks"]["target_pool"]
         assert int(pool["held"]) == 4 and bool(pool["images"].any()), "the history is part of the state"
     if name == "restrained":
-        assert whole["networks"]["augmenter"]["probability"] == 0.5
+        assert whole["networks"]["target_discriminator_augmenter"]["probability"] == 0.5
 
 
 def test_a_history_that_is_not_resumed_is_noticed(domains: Path, cli: Cli) -> None:
@@ -262,6 +265,14 @@ def test_exchanging_the_kinds_exchanges_the_ways(domains: Path, cli: Cli) -> Non
         ("cyclegan", ["method.pool=many"], 2, "pool=many: accepted are whole numbers"),
         ("cut", ["augment.crop=null"], 2, "set augment.crop=N, or method.identity=false"),
         ("cut", ["method.lambda_nce=0"], 2, "lambda_nce=0"),
+        ("cut", ["method.patches=2.5"], 2, "patches=2.5: accepted are whole numbers"),
+        ("cut", ["method.width=abc"], 2, "width=abc: accepted are whole numbers"),
+        ("cut", ["method.identity=3"], 2, "identity=3: accepted are true and false"),
+        ("cyclegan", ["method.lambda_source=abc"], 2, "lambda_source=abc: accepted are finite numbers"),
+        ("cyclegan", ["method.lambda_source=null"], 2, "lambda_source=None: accepted are finite numbers"),
+        ("cyclegan", ["data.targets=data/trainB"], 3, "3 images are sources and targets at once"),
+        ("hybrid", ["augment.crop=null", "data.unpaired=mixed"], 3, "images of different sizes"),
+        ("nogan", ["adversary.augment_p=0.5"], 2, "augment_p=0.5 has nothing to act on"),
         ("hybrid", ["data.unpaired=null"], 2, "missing: data.unpaired="),
         ("hybrid", ["data.unpaired=nowhere"], 3, "data.unpaired=nowhere: no such folder"),
         ("hybrid", ["recipe=lowres"], 2, "choose another recipe than lowres"),
@@ -281,13 +292,44 @@ def test_exchanging_the_kinds_exchanges_the_ways(domains: Path, cli: Cli) -> Non
     ],
 )  # fmt: skip
 def test_mistakes_are_answered_in_one_line(
-    domains: Path, cli: Cli, name: str, more: list[str], code: int, said: str
+    domains: Path, cli: Cli, name: str, more: list[str], code: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(domains)
     answer = cli(*command(domains, name, "run", *more))
     assert answer.code == code, answer
     assert said in answer.err
     assert len(answer.err.splitlines()) == 1, answer.err
-    assert not (domains / "run").exists()
+    assert not (domains / "run").exists() or "different sizes" in said, "found out only while it trains"
+
+
+def test_a_method_of_the_users_own_needs_no_fork(
+    domains: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module with the class, a folder with method/mine.yaml: see docs/ARCHITECTURE.md."""
+    monkeypatch.chdir(domains)
+    (domains / "mine.py").write_text(
+        "from gantrans.methods.base import Phase, Role\n"
+        "class Mean:\n"
+        "    learns_from = 'unpaired'\n"
+        "    roles = (Role('painter', 'generator', ('source',), 'target'),)\n"
+        "    phases = (Phase('paint', ('painter',)),)\n"
+        "    def __init__(self, weight: float = 1.0): self.weight = weight\n"
+        "    def forward(self, networks, batch): return {'output': networks['painter'](batch.source)}\n"
+        "    def loss(self, phase, networks, batch, shared):\n"
+        "        loss = self.weight * (shared['output'].mean() - batch.target.mean()).square()\n"
+        "        return loss, {'G_mean': loss.detach()}\n"
+    )
+    (domains / "own" / "method").mkdir(parents=True)
+    (domains / "own" / "method" / "mine.yaml").write_text("_target_: mine.Mean\nweight: 2.0\n")
+    words = [word for word in command(domains, "cyclegan", "run") if not word.startswith("method.")]
+    words += ["method=mine", "--config-dir", "own"]
+    assert "plugins=[mine]" in cli(*words).err
+    answer = cli(*words, "plugins=[mine]")
+    assert answer.code == 0, answer.err
+    assert "G_mean" in (domains / "run" / "metrics.jsonl").read_text()
+    assert cli("translate", "model=run", "source=real", "out=out").code == 0
+    refused = cli(*words, "plugins=[mine]", "run.dir=other", "adversary.r1=1")
+    assert refused.code == 2 and "Mean takes no restraint" in refused.err
 
 
 def test_unpaired_folders_given_to_pix2pix_are_pointed_to_cyclegan(domains: Path, cli: Cli) -> None:
@@ -298,7 +340,7 @@ def test_unpaired_folders_given_to_pix2pix_are_pointed_to_cyclegan(domains: Path
 
 def test_resume_names_the_keys_that_alter_the_history(domains: Path, cli: Cli) -> None:
     assert cli(*command(domains, "cyclegan", "run", "train.stop_at=2step")).code == 0
-    for change in ("method.pool=9", "adversary.augment=[colour]", "augment.crop=24"):
+    for change in ("method.pool=9", "adversary.augment=[colour]", "augment.crop=24", "data.swap=true"):
         answer = cli("resume", domains / "run", change)
         assert answer.code == 2, answer
         assert change in answer.err

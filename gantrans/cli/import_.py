@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gantrans.cli.options import run_verb, way_of
-from gantrans.errors import ConfigError
+from gantrans.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -48,7 +48,15 @@ def _import(config: DictConfig, overrides: list[str]) -> None:
         if (there / JSON).exists() and not config.overwrite:
             raise ConfigError(f"out={there} holds a bundle; choose another folder, or overwrite=true")
     # All are read before any is written: a broken second file leaves no half of a bundle.
-    read = {chosen: _read(config, path, chosen) for chosen, path in files.items()}
+    read = {way: _read(config, file, way)}
+    if "to_source" in files and way != "to_source":
+        try:
+            read["to_source"] = _read(config, files["to_source"], "to_source")
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"{error}; it was read as the way back of {file.name}, as it lies beside it: mend it, or "
+                "move it away to import one way"
+            ) from error
     for chosen, (network, card) in read.items():
         try:
             save_bundle(bundle_folder(out, chosen), network, card)

@@ -87,6 +87,9 @@ def _run(verb: str, args: list[str]) -> int:
             return _fail("storage error", _storage(error), 5)
         return _bug(error)
     except Exception as error:
+        if "have a deterministic implementation" in str(error):
+            return _fail("config error", "core.deterministic=true: " + str(error).split(". ")[0]
+                         + "; use core.deterministic=false or core.device=cpu", 2)  # fmt: skip
         return _fail("out of memory", _memory(error, verb), 1) if _is_memory(error) else _bug(error)
     return 0
 

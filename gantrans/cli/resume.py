@@ -30,6 +30,7 @@ REFUSED = (
     "adversary.augment",
     "data.source_mode",
     "data.target_mode",
+    "data.swap",
     "train.betas",
     "run.dir",
 )

@@ -38,7 +38,22 @@ def find_unpaired(root: Path, targets: Path | None, *, val_fraction: float, seed
         if not splits.get("train"):
             raise DataError(f"{where[kind]}: no training images of the {kind} kind; see data/README.md")
         found[kind] = _looked_at(splits, val_fraction, seed)
+    _refuse_shared(found)
     return UnpairedIndex(root, found["source"], found["target"], where)
+
+
+def _refuse_shared(found: dict[str, Splits]) -> None:
+    """No image is of both kinds, as where data.targets lies below data.root."""
+    files = {
+        kind: {item.source.resolve() for items in splits.values() for item in items}
+        for kind, splits in found.items()
+    }
+    shared = sorted(files["source"] & files["target"])
+    if shared:
+        raise DataError(
+            f"{len(shared)} images are sources and targets at once, first {shared[0]}; data.root and "
+            "data.targets must be separate folders (no data.targets where root holds trainA/ + trainB/)"
+        )
 
 
 def find_folder(path: Path, key: str, *, val_fraction: float, seed: int) -> Splits:

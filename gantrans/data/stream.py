@@ -99,13 +99,13 @@ def _collate(samples: list[Sample | GantransError]) -> RawBatch | GantransError:
     good = [sample for sample in samples if isinstance(sample, Sample)]
     if len(good) < len(samples):
         return next(sample for sample in samples if isinstance(sample, GantransError))
-    for images in ([s.source for s in good], [s.target for s in good]):
+    unpaired = [s.unpaired for s in good if s.unpaired is not None]
+    for images in filter(None, ([s.source for s in good], [s.target for s in good], unpaired)):
         if len({image.shape for image in images}) > 1:
             sizes = ", ".join(
                 f"{s.key} {image.shape[1]}x{image.shape[0]}" for s, image in zip(good, images, strict=True)
             )
             return DataError(f"one batch holds images of different sizes ({sizes}); set augment.crop=N")
-    unpaired = [s.unpaired for s in good if s.unpaired is not None]
     return RawBatch(
         _stack([s.source for s in good]),
         _stack([s.target for s in good]),

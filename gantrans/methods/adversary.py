@@ -11,11 +11,9 @@ from torch import Tensor
 from gantrans.losses import penalty
 from gantrans.losses.gan import GanLoss, gap
 from gantrans.losses.pixel import feature_matching
-from gantrans.methods.base import Phase, Role, check_weights
+from gantrans.methods.base import Phase, Role, check_counts, check_weights
 from gantrans.nets.augmenter import POLICIES, Augmenter
-from gantrans.types import Logits, Metrics, Networks
-
-AUGMENTER = "augmenter"
+from gantrans.types import Metrics, Networks
 
 
 @dataclass(frozen=True)
@@ -23,9 +21,10 @@ class Restraint:
     """What steadies a discriminator (config section `adversary`); by default nothing.
 
     smooth: one-sided label smoothing. r1: weight gamma of the R1 penalty, taken every `r1_every` steps and
-    then as many times as strong (Karras et al. 2020b, appendix B). gradient_penalty: weight of WGAN-GP's, at
-    every step. augment, augment_p: what nets/augmenter.py does to all that a discriminator sees, and how
-    often; augment_p=None: as often as it overfits.
+    then as many times as strong (lazy, as in Karras et al. 2020b, appendix B, without their correction of
+    Adam). gradient_penalty: weight of WGAN-GP's, at every step; not meant for batch norm, which mixes images.
+    augment, augment_p: what nets/augmenter.py does to all that a discriminator sees, and how often;
+    augment_p=None: as often as it overfits, each discriminator for itself.
     """
 
     smooth: float = 0.0
@@ -36,20 +35,24 @@ class Restraint:
     augment_p: float | None = 1.0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "augment", tuple(self.augment))  # a config brings a list
         check_weights(r1=self.r1, gradient_penalty=self.gradient_penalty)
-        if self.r1_every < 1:
-            raise ValueError(f"r1_every={self.r1_every}: accepted are whole numbers from 1")
+        check_counts(r1_every=self.r1_every)
         if self.augment_p is not None and not 0 <= self.augment_p <= 1:
             raise ValueError(f"augment_p={self.augment_p}: accepted are 0 to 1, or null for adaptive")
         unknown = [name for name in self.augment if name not in POLICIES]
         if unknown:
             raise ValueError(f"augment: {unknown[0]!r} is not known; accepted are {', '.join(POLICIES)}")
+        if not self.augment and self.augment_p != 1.0:
+            raise ValueError(
+                f"augment_p={self.augment_p} has nothing to act on; set augment=[colour,translation] as well"
+            )
 
 
 class Adversary:
     """One loss and one restraint, for every discriminator of a method; `gan` as in losses/gan.py.
 
-    Raises ValueError where the two do not go together.
+    Raises ValueError where the two do not go together, naming keys of `adversary`.
     """
 
     def __init__(self, gan: str, restraint: Restraint | None = None) -> None:
@@ -59,13 +62,21 @@ class Adversary:
             raise ValueError(
                 "gan=wgan has no meaning without a penalty: set adversary.gradient_penalty=10 (WGAN-GP)"
             )
+        if gan == "wgan" and self.restraint.augment_p is None:
+            raise ValueError(
+                "adversary.augment_p=null goes by the sign of logits, which means nothing with gan=wgan; "
+                "give a number from 0 to 1"
+            )
 
-    def roles(self) -> tuple[Role, ...]:
-        """The helper networks that the restraint needs."""
+    def roles(self, *discriminators: str) -> tuple[Role, ...]:
+        """The helper networks that the restraint needs: where it augments, one for each discriminator."""
         r = self.restraint
         if not r.augment:
             return ()
-        return (Role(AUGMENTER, "helper", build=lambda *_: Augmenter(tuple(r.augment), r.augment_p)),)
+        return tuple(
+            Role(_augmenter(role), "helper", build=lambda *_: Augmenter(tuple(r.augment), r.augment_p))
+            for role in discriminators
+        )
 
     def with_penalty(self, update: Phase) -> tuple[Phase, ...]:
         """The discriminators' update, and where R1 is on its lazy phase behind it."""
@@ -82,7 +93,7 @@ class Adversary:
         Reports D_real and D_fake (not halved), D_gap (mean logit of real minus that of fake) and D_accuracy
         (share of logits on the right side; not for wgan), each with `suffix`.
         """
-        shown_real, shown_fake = self._shown(networks, real), self._shown(networks, fake)
+        shown_real, shown_fake = self._shown(networks, role, real), self._shown(networks, role, fake)
         discriminator = networks[role]
         fake_logits, real_logits = discriminator(shown_fake), discriminator(shown_real)
         real_term, fake_term = self.loss.discriminator(real_logits, fake_logits)
@@ -94,13 +105,15 @@ class Adversary:
             stretch = penalty.gradient_penalty(discriminator, shown_real, shown_fake)
             metrics["D_penalty"] = self.restraint.gradient_penalty * stretch
             total = total + metrics["D_penalty"]
-        if AUGMENTER in networks:
-            metrics["D_augment_p"] = self._observe(networks, real_logits, len(shown_real))
+        augmenter = networks.get(_augmenter(role))
+        if isinstance(augmenter, Augmenter):
+            metrics["D_augment_p"] = augmenter.probability.clone()
+            augmenter.observe(self.loss.confidence(real_logits), len(shown_real))
         return total, {name + suffix: value.detach() for name, value in metrics.items()}
 
     def generator_loss(self, networks: Networks, role: str, fake: list[Tensor]) -> Tensor:
         """How far the discriminator `role` is from taking `fake` for real, 0-d."""
-        return self.loss.generator(networks[role](self._shown(networks, fake)))
+        return self.loss.generator(networks[role](self._shown(networks, role, fake)))
 
     def feature_loss(self, networks: Networks, role: str, real: list[Tensor], fake: list[Tensor]) -> Tensor:
         """How far the discriminator's features of `fake` are from those of `real` (feature matching), 0-d."""
@@ -113,15 +126,14 @@ class Adversary:
     def r1_loss(self, networks: Networks, role: str, real: list[Tensor]) -> Tensor:
         """gamma / 2 of the R1 penalty, times the steps that it stands for."""
         weight = 0.5 * self.restraint.r1 * self.restraint.r1_every
-        return weight * penalty.r1(networks[role], self._shown(networks, real))
-
-    def _observe(self, networks: Networks, real_logits: Logits, images: int) -> Tensor:
-        augmenter = networks[AUGMENTER]
-        assert isinstance(augmenter, Augmenter)
-        augmenter.observe(self.loss.confidence(real_logits), images)
-        return augmenter.probability.clone()
+        return weight * penalty.r1(networks[role], self._shown(networks, role, real))
 
     @staticmethod
-    def _shown(networks: Networks, parts: list[Tensor]) -> Tensor:
+    def _shown(networks: Networks, role: str, parts: list[Tensor]) -> Tensor:
         """What the discriminator is given: the parts, augmented alike, channel-wise."""
-        return torch.cat(networks[AUGMENTER](parts) if AUGMENTER in networks else parts, 1)
+        name = _augmenter(role)
+        return torch.cat(networks[name](parts) if name in networks else parts, 1)
+
+
+def _augmenter(role: str) -> str:
+    return f"{role}_augmenter"

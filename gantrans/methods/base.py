@@ -83,10 +83,25 @@ def translators(roles: Iterable[Role]) -> dict[str, str]:
 
 
 def check_weights(**weights: float) -> None:
-    """Raise ValueError naming the first loss weight that is negative or not finite."""
+    """Raise ValueError naming the first loss weight that is no number, negative or not finite."""
     for name, weight in weights.items():
-        if not 0 <= weight < float("inf"):
+        number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if not number or not 0 <= weight < float("inf"):
             raise ValueError(f"{name}={weight}: accepted are finite numbers >= 0")
+
+
+def check_counts(least: int = 1, **counts: int) -> None:
+    """Raise ValueError naming the first that is not a whole number from `least`."""
+    for name, count in counts.items():
+        if isinstance(count, bool) or not isinstance(count, int) or count < least:
+            raise ValueError(f"{name}={count}: accepted are whole numbers from {least}")
+
+
+def check_switches(**switches: bool) -> None:
+    """Raise ValueError naming the first that is neither true nor false."""
+    for name, switch in switches.items():
+        if not isinstance(switch, bool):
+            raise ValueError(f"{name}={switch}: accepted are true and false")
 
 
 def total(terms: Metrics) -> Tensor:

@@ -9,7 +9,15 @@ from torch import Tensor, nn
 
 from gantrans.losses.nce import at_places, patch_nce, sample_places
 from gantrans.methods.adversary import Adversary, Restraint
-from gantrans.methods.base import Phase, Role, check_weights, reported, total
+from gantrans.methods.base import (
+    Phase,
+    Role,
+    check_counts,
+    check_switches,
+    check_weights,
+    reported,
+    total,
+)
 from gantrans.nets.projector import PatchProjector
 from gantrans.types import Batch, Metrics, Networks, Shapes
 
@@ -47,11 +55,11 @@ class CUT:
         check_weights(lambda_gan=lambda_gan, lambda_nce=lambda_nce)
         if lambda_nce == 0:
             raise ValueError("lambda_nce=0 ties the output to nothing in the source; accepted is more than 0")
-        if not (patches >= 1 and width >= 1 and temperature > 0):
-            raise ValueError(
-                f"patches={patches}, width={width}, temperature={temperature}: accepted are whole numbers "
-                "from 1, from 1, and numbers above 0"
-            )
+        check_weights(temperature=temperature)
+        if temperature == 0:
+            raise ValueError("temperature=0: accepted are numbers above 0")
+        check_counts(patches=patches, width=width)
+        check_switches(identity=identity, flip=flip)
         self.adversary = Adversary(gan, restraint)
         self.lambda_gan = lambda_gan
         self.lambda_nce = lambda_nce
@@ -63,7 +71,7 @@ class CUT:
             Role("generator", "generator", sees=("source",), makes="target"),
             Role("discriminator", "discriminator", sees=("target",)),
             Role("projector", "helper", build=lambda networks, _: _projector(networks, width)),
-            *self.adversary.roles(),
+            *self.adversary.roles("discriminator"),
         )
         update = Phase("discriminator", trains=("discriminator",))
         generator = Phase("generator", trains=("generator", "projector"))

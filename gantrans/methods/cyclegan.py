@@ -6,7 +6,7 @@ from torch import Tensor
 
 from gantrans.losses.pixel import l1
 from gantrans.methods.adversary import Adversary, Restraint
-from gantrans.methods.base import Phase, Role, check_weights, reported, total
+from gantrans.methods.base import Phase, Role, check_counts, check_weights, reported, total
 from gantrans.nets.pool import HistoryPool
 from gantrans.types import Batch, Metrics, Networks, Shapes
 
@@ -43,15 +43,14 @@ class CycleGAN:
         check_weights(lambda_target=lambda_target, lambda_identity=lambda_identity)
         if lambda_gan == lambda_source == lambda_target == 0:
             raise ValueError("lambda_gan, lambda_source and lambda_target are all 0: nothing to learn from")
-        if not isinstance(pool, int) or not 0 <= pool <= 10_000:
-            raise ValueError(f"pool={pool}: accepted are whole numbers from 0 to 10000")
+        check_counts(least=0, pool=pool)
         self.adversary = Adversary(gan, restraint)
         self.lambda_gan = lambda_gan
         self.lambda_cycle = {"source": lambda_source, "target": lambda_target}
         self.lambda_identity = lambda_identity
         self.pool = pool
-        self.roles = (*_networks(), *self._pools(), *self.adversary.roles())
         update = Phase("discriminators", trains=("target_discriminator", "source_discriminator"))
+        self.roles = (*_networks(), *self._pools(), *self.adversary.roles(*update.trains))
         generators = Phase("generators", trains=("to_target", "to_source"))
         self.phases = (generators, *self.adversary.with_penalty(update))
 

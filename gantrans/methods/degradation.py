@@ -48,14 +48,14 @@ class LearnedDegradation:
         self.lambda_gan = lambda_gan
         self.lambda_content = lambda_content
         self.noise = noise
+        update = Phase("discriminators", trains=("target_discriminator", "source_discriminator"))
         self.roles = (
             Role("generator", "generator", sees=("source",), makes="target"),
             Role("degrader", "generator", sees=("target",), makes="source"),
             Role("target_discriminator", "discriminator", sees=("target",)),
             Role("source_discriminator", "discriminator", sees=("source",)),
-            *self.adversary.roles(),
+            *self.adversary.roles(*update.trains),
         )
-        update = Phase("discriminators", trains=("target_discriminator", "source_discriminator"))
         generators = Phase("generators", trains=("generator", "degrader"))
         self.phases = (*self.adversary.with_penalty(update), generators)
 

@@ -13,7 +13,7 @@ from gantrans.methods.cut import CUT
 from gantrans.methods.degradation import LearnedDegradation
 from gantrans.types import Batch, Metrics, Networks, Shapes
 
-TIES = ("cycle", "nce")
+TIES = {"cycle": 100.0, "nce": 1.0}  # what ties a real image to its output, and its weight
 
 
 class Hybrid:
@@ -23,7 +23,8 @@ class Hybrid:
     unpaired method carries it over to the real images. tie: what holds a real image and its output together.
     "cycle": clean -> spoilt as the real ones are -> clean again (methods/degradation.py), which makes pairs
     of the real kind; lambda_tie weighs their L1. "nce": PatchNCE between a real image and its output
-    (methods/cut.py), weighed by lambda_tie; lighter. lambda_gan weighs the adversary on real images.
+    (methods/cut.py), weighed by lambda_tie; lighter. lambda_tie=None: 100 for "cycle", 1 for "nce".
+    lambda_gan weighs the adversary on real images.
 
     Reports what the unpaired method does, and G_pair, times its weight.
     """
@@ -35,13 +36,14 @@ class Hybrid:
         gan: str = "lsgan",
         tie: str = "cycle",
         lambda_pair: float = 100.0,
-        lambda_tie: float = 100.0,
+        lambda_tie: float | None = None,
         lambda_gan: float = 0.2,
         restraint: Restraint | None = None,
     ) -> None:
-        check_weights(lambda_pair=lambda_pair, lambda_tie=lambda_tie, lambda_gan=lambda_gan)
         if tie not in TIES:
             raise ValueError(f"tie={tie!r}: accepted are {', '.join(TIES)}")
+        lambda_tie = TIES[tie] if lambda_tie is None else lambda_tie
+        check_weights(lambda_pair=lambda_pair, lambda_tie=lambda_tie, lambda_gan=lambda_gan)
         self.lambda_pair = lambda_pair
         self.unpaired: LearnedDegradation | CUT
         if tie == "cycle":

@@ -42,7 +42,7 @@ class Pix2Pix:
         self.roles = (
             Role("generator", "generator", sees=("source",), makes="target"),
             Role("discriminator", "discriminator", sees=("source", "target")),
-            *self.adversary.roles(),
+            *self.adversary.roles("discriminator"),
         )
         update = Phase("discriminator", trains=("discriminator",))
         self.phases = (*self.adversary.with_penalty(update), Phase("generator", trains=("generator",)))

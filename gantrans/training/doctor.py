@@ -125,13 +125,17 @@ def _not_finite(lines: list[Values]) -> list[Finding]:
     return []
 
 
+def _has(line: Values, *beginnings: str) -> bool:
+    return any(name.startswith(beginnings) for name in line)
+
+
 def _game(losses: list[Values]) -> list[Finding]:
     """Whether a discriminator has won, by the share of patches that it tells; where a generator asks it.
 
     Not under a gradient penalty: that is made for critics that are right, and theirs have no zero.
     """
     last = losses[-max(LOGS, round(len(losses) * LAST)) :]
-    asked = [line for line in last if "G_GAN" in str([*line]) and "D_penalty" not in str([*line])]
+    asked = [line for line in last if _has(line, "G_GAN", "G_features") and not _has(line, "D_penalty")]
     findings = []
     for name in sorted({name for line in asked for name in line if name.startswith("D_accuracy")}):
         shares = [share for line in asked if (share := _number(line, name)) is not None]

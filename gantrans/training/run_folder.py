@@ -3,6 +3,7 @@ true."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -17,6 +18,21 @@ try:
     import fcntl
 except ImportError:  # Windows: no advisory locks; the exclusive mkdir still guards new runs
     fcntl = None
+
+
+_HELD: set[int] = set()  # handles of locks; a child must not hold on to its parent's
+
+
+def _let_go() -> None:
+    """In a forked child: a loader process that outlives a killed run must not keep its folder locked."""
+    for handle in _HELD:
+        with contextlib.suppress(OSError):
+            os.close(handle)
+    _HELD.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 class RunFolder:
@@ -62,6 +78,7 @@ class RunFolder:
 
     def close(self) -> None:
         if self._lock is not None:
+            _HELD.discard(self._lock)
             os.close(self._lock)
             self._lock = None
 
@@ -137,4 +154,5 @@ def _lock(path: Path) -> int | None:
         raise BusyError(
             f"{path}: another process is using this run folder; wait for it or stop it"
         ) from error
+    _HELD.add(handle)
     return handle
