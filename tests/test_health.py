@@ -313,3 +313,11 @@ def test_usage(cli: Cli, tmp_path: Path) -> None:
     for args in ([], ["--fix"], [tmp_path, tmp_path]):
         assert cli("doctor", *args).code == 2
     assert cli("doctor", "--help").code == 0
+
+
+def test_damaged_files_are_called_so(tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "config.yaml").touch()
+    (tmp_path / "metrics.jsonl").write_bytes(bytes(range(128, 256)))
+    answer = cli("doctor", tmp_path)
+    assert answer.code == 0
+    assert "damaged, nothing in it can be read: metrics.jsonl" in answer.out

@@ -53,7 +53,10 @@ def unpaired_data(config: DictConfig) -> RunData:
         f"{len(sets['train'][kind])} {kind} images for training and {len(sets['val'][kind])} to look at"
         for kind in kinds
     ]
-    return RunData(train, validation, f"unpaired: {', '.join(counts)}", provenance)
+    about = f"unpaired: {', '.join(counts)}"
+    if any(sets["train"][kind].items == sets["val"][kind].items for kind in kinds):
+        about += "; with one image of a kind, it is the one looked at too"
+    return RunData(train, validation, about, provenance)
 
 
 def hybrid_data(config: DictConfig, pairs: RunData) -> RunData:

@@ -31,12 +31,18 @@ def run(args: list[str]) -> None:
         )
     from gantrans.training.doctor import examine
 
-    status = _object(_text(path / "status.json"))
-    lines = [_object(line) for line in _text(path / "metrics.jsonl").splitlines()]
+    texts = {name: _text(path / name) for name in ("status.json", "metrics.jsonl")}
+    status = _object(texts["status.json"])
+    lines = [_object(line) for line in texts["metrics.jsonl"].splitlines()]
     when = f", as of {status['updated']}" if "updated" in status else ""
     print(f"run       {path}")
     print(f"state     {status.get('state', 'unknown')}, step {status.get('step', 'unknown')}{when}")
     findings = examine(path, status, [line for line in lines if line])
+    damaged = [
+        name for name, found in zip(texts, (status, any(lines)), strict=True) if texts[name] and not found
+    ]
+    if damaged:
+        print(f"note      damaged, nothing in it can be read: {', '.join(damaged)}")
     if not findings:
         print("findings  none: the numbers look well. Look at the pictures in samples/ all the same")
     for finding in findings:

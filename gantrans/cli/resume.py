@@ -11,6 +11,7 @@ from gantrans.errors import ConfigError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from gantrans.training.job import Job
     from gantrans.training.run_folder import RunFolder
 
 HELP = """gantrans resume RUN_DIR [key=value ...]
@@ -93,7 +94,6 @@ def _go_on(config: DictConfig, folder: RunFolder, overrides: list[str]) -> None:
     from gantrans.build.method import build_method
     from gantrans.build.training import build_core, build_job
     from gantrans.cli.train import fit
-    from gantrans.training.checkpoint import load_newest
     from gantrans.training.clock import planned_steps
     from gantrans.training.step import set_base_rate
 
@@ -102,20 +102,8 @@ def _go_on(config: DictConfig, folder: RunFolder, overrides: list[str]) -> None:
     job = build_job(config, folder, core, build_data(config, method.learns_from), method)
     folder.make_folders()
     if any(folder.checkpoints.iterdir()):
-        data_now = job.state.data
-        saved, state, damaged = load_newest(folder.checkpoints)
-        if damaged:
-            print(
-                f"note      damaged, so not used: {', '.join(damaged)}; {saved.path.name} is", file=sys.stderr
-            )
-        job.state.load_state_dict(state)
+        _load(job, folder)
         set_base_rate(job.state.optimizers, config.train.lr)
-        if job.state.data != data_now:
-            print(
-                "note      the training images have changed: the run goes on, but not bit for bit",
-                file=sys.stderr,
-            )
-            job.state.data = data_now
     total = planned_steps(job.total, job.state, images=len(job.train), batch_size=job.batch_size)
     finished = folder.read_status().get("state") == "finished"
     if finished and total is not None and job.state.step >= total:
@@ -131,6 +119,21 @@ def _go_on(config: DictConfig, folder: RunFolder, overrides: list[str]) -> None:
         )
     print(f"resuming  at step {job.state.step}")
     fit(job)
+
+
+def _load(job: Job, folder: RunFolder) -> None:
+    """Take over the newest valid checkpoint, and say what is not as it was."""
+    from gantrans.training.checkpoint import load_newest
+
+    data_now = job.state.data
+    saved, state, damaged = load_newest(folder.checkpoints)
+    if damaged:
+        print(f"note      damaged, so not used: {', '.join(damaged)}; {saved.path.name} is", file=sys.stderr)
+    job.state.load_state_dict(state)
+    if job.state.data != data_now:
+        said = "note      the training images have changed: the run goes on, but not bit for bit"
+        print(said, file=sys.stderr)
+        job.state.data = data_now
 
 
 def _alters_shape(key: str) -> bool:
