@@ -270,7 +270,13 @@ def test_exchanging_the_kinds_exchanges_the_ways(domains: Path, cli: Cli) -> Non
         ("cut", ["method.identity=3"], 2, "identity=3: accepted are true and false"),
         ("cyclegan", ["method.lambda_source=abc"], 2, "lambda_source=abc: accepted are finite numbers"),
         ("cyclegan", ["method.lambda_source=null"], 2, "lambda_source=None: accepted are finite numbers"),
-        ("cyclegan", ["data.targets=data/trainB"], 3, "3 images are sources and targets at once"),
+        ("cyclegan", ["data.targets=real"], 3, "holds both kinds itself (trainA/ + trainB/)"),
+        ("cyclegan", ["data.root=real", "data.targets=real"], 3, "3 more are sources and targets at once"),
+        ("hybrid", ["data.unpaired=clean"], 3, "are clean and bad at once"),
+        ("hybrid", ["method.lambda_tie=0"], 2, "lambda_tie=0 ties"),
+        ("cyclegan", ["method.pool=100000000"], 2, "whole numbers from 0 to 10000"),
+        ("cyclegan", ["method.gan=[a]"], 2, "accepted are vanilla"),
+        ("nogan", ["adversary.augment=[[colour]]"], 2, "augment: ['colour'] is not known"),
         ("hybrid", ["augment.crop=null", "data.unpaired=mixed"], 3, "images of different sizes"),
         ("nogan", ["adversary.augment_p=0.5"], 2, "augment_p=0.5 has nothing to act on"),
         ("hybrid", ["data.unpaired=null"], 2, "missing: data.unpaired="),
@@ -307,7 +313,7 @@ def test_a_method_of_the_users_own_needs_no_fork(
 ) -> None:
     """A module with the class, a folder with method/mine.yaml: see docs/ARCHITECTURE.md."""
     monkeypatch.chdir(domains)
-    (domains / "mine.py").write_text(
+    (domains / "painting.py").write_text(
         "from gantrans.methods.base import Phase, Role\n"
         "class Mean:\n"
         "    learns_from = 'unpaired'\n"
@@ -320,15 +326,15 @@ def test_a_method_of_the_users_own_needs_no_fork(
         "        return loss, {'G_mean': loss.detach()}\n"
     )
     (domains / "own" / "method").mkdir(parents=True)
-    (domains / "own" / "method" / "mine.yaml").write_text("_target_: mine.Mean\nweight: 2.0\n")
+    (domains / "own" / "method" / "mine.yaml").write_text("_target_: painting.Mean\nweight: 2.0\n")
     words = [word for word in command(domains, "cyclegan", "run") if not word.startswith("method.")]
     words += ["method=mine", "--config-dir", "own"]
-    assert "plugins=[mine]" in cli(*words).err
-    answer = cli(*words, "plugins=[mine]")
+    assert "plugins=[painting]" in cli(*words).err
+    answer = cli(*words, "plugins=[painting]")
     assert answer.code == 0, answer.err
     assert "G_mean" in (domains / "run" / "metrics.jsonl").read_text()
     assert cli("translate", "model=run", "source=real", "out=out").code == 0
-    refused = cli(*words, "plugins=[mine]", "run.dir=other", "adversary.r1=1")
+    refused = cli(*words, "plugins=[painting]", "run.dir=other", "adversary.r1=1")
     assert refused.code == 2 and "Mean takes no restraint" in refused.err
 
 
@@ -340,7 +346,13 @@ def test_unpaired_folders_given_to_pix2pix_are_pointed_to_cyclegan(domains: Path
 
 def test_resume_names_the_keys_that_alter_the_history(domains: Path, cli: Cli) -> None:
     assert cli(*command(domains, "cyclegan", "run", "train.stop_at=2step")).code == 0
-    for change in ("method.pool=9", "adversary.augment=[colour]", "augment.crop=24", "data.swap=true"):
+    for change in (
+        "method.pool=9",
+        "adversary.augment=[colour]",
+        "adversary.augment_p=0.5",
+        "augment.crop=24",
+        "data.swap=true",
+    ):
         answer = cli("resume", domains / "run", change)
         assert answer.code == 2, answer
         assert change in answer.err

@@ -10,7 +10,7 @@ from gantrans.build.run_data import RunData, build_augment
 from gantrans.data.augment import Augment
 from gantrans.data.dataset import PairDataset, fingerprint
 from gantrans.data.layouts import Item
-from gantrans.data.layouts_unpaired import find_folder, find_unpaired
+from gantrans.data.layouts_unpaired import find_folder, find_unpaired, refuse_shared
 from gantrans.data.preflight import check_images
 from gantrans.data.unpaired import HybridDataset, ImageSet, UnpairedDataset
 from gantrans.draws import seed_of
@@ -72,6 +72,8 @@ def hybrid_data(config: DictConfig, pairs: RunData) -> RunData:
     check_images([*splits["train"], *splits["val"]], crop=augment.crop, resize=augment.resize)
     train, val = (_image_set(config, augment, "unpaired", splits[split]) for split in ("train", "val"))
     assert isinstance(pairs.train, PairDataset) and isinstance(pairs.validation, PairValidation)
+    targets = {"train": pairs.train.items, "val": pairs.validation.val.items}
+    refuse_shared(targets, splits, "clean and bad at once; data.unpaired must lie apart from data.root")
     names = [pairs.provenance["train_images_hash"], *fingerprint(train.items, path)]
     provenance = {
         **pairs.provenance,

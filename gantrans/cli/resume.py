@@ -29,6 +29,7 @@ REFUSED = (
     "method.tie",
     "method.width",
     "adversary.augment",
+    "adversary.augment_p",
     "data.source_mode",
     "data.target_mode",
     "data.swap",

@@ -32,28 +32,34 @@ def find_unpaired(root: Path, targets: Path | None, *, val_fraction: float, seed
         where = {"source": root, "target": targets}
         found = {kind: _folder(path, f"data.{'root' if kind == 'source' else 'targets'}")
                  for kind, path in where.items()}  # fmt: skip
+        _refuse_roles(root)
     else:
         where, found = {"source": root, "target": root}, _below(root)
     for kind, splits in found.items():
         if not splits.get("train"):
             raise DataError(f"{where[kind]}: no training images of the {kind} kind; see data/README.md")
         found[kind] = _looked_at(splits, val_fraction, seed)
-    _refuse_shared(found)
+    said = "sources and targets at once; data.root and data.targets must be separate folders"
+    refuse_shared(found["source"], found["target"], said)
     return UnpairedIndex(root, found["source"], found["target"], where)
 
 
-def _refuse_shared(found: dict[str, Splits]) -> None:
-    """No image is of both kinds, as where data.targets lies below data.root."""
-    files = {
-        kind: {item.source.resolve() for items in splits.values() for item in items}
-        for kind, splits in found.items()
-    }
-    shared = sorted(files["source"] & files["target"])
-    if shared:
+def _refuse_roles(root: Path) -> None:
+    """Beside data.targets all of data.root is sources; trainA/ + trainB/ below it would be mixed."""
+    below = next(role_folders(root), None)
+    if below:
         raise DataError(
-            f"{len(shared)} images are sources and targets at once, first {shared[0]}; data.root and "
-            "data.targets must be separate folders (no data.targets where root holds trainA/ + trainB/)"
+            f"data.root={root} holds both kinds itself ({below[1].name}/ + {below[2].name}/); leave out "
+            "data.targets, or give the folder of the sources alone"
         )
+
+
+def refuse_shared(one: Splits, other: Splits, said: str) -> None:
+    """Raise DataError naming the first image that is in both; `said`: what they are, and what to do."""
+    files = [{i.target.resolve() for items in splits.values() for i in items} for splits in (one, other)]
+    shared = sorted(files[0] & files[1])
+    if shared:
+        raise DataError(f"{shared[0]} and {len(shared) - 1} more are {said}")
 
 
 def find_folder(path: Path, key: str, *, val_fraction: float, seed: int) -> Splits:

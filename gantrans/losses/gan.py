@@ -58,7 +58,7 @@ class GanLoss:
     """
 
     def __init__(self, kind: str, smooth: float = 0.0) -> None:
-        if kind not in FORMULAS:
+        if kind not in tuple(FORMULAS):
             raise ValueError(f"gan={kind!r}: accepted are {', '.join(FORMULAS)}")
         if not 0 <= smooth < 0.5:
             raise ValueError(f"smooth={smooth}: accepted are numbers from 0 to less than 0.5")

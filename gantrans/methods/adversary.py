@@ -40,7 +40,7 @@ class Restraint:
         check_counts(r1_every=self.r1_every)
         if self.augment_p is not None and not 0 <= self.augment_p <= 1:
             raise ValueError(f"augment_p={self.augment_p}: accepted are 0 to 1, or null for adaptive")
-        unknown = [name for name in self.augment if name not in POLICIES]
+        unknown = [name for name in self.augment if name not in tuple(POLICIES)]
         if unknown:
             raise ValueError(f"augment: {unknown[0]!r} is not known; accepted are {', '.join(POLICIES)}")
         if not self.augment and self.augment_p != 1.0:

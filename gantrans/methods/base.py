@@ -90,11 +90,11 @@ def check_weights(**weights: float) -> None:
             raise ValueError(f"{name}={weight}: accepted are finite numbers >= 0")
 
 
-def check_counts(least: int = 1, **counts: int) -> None:
-    """Raise ValueError naming the first that is not a whole number from `least`."""
+def check_counts(least: int = 1, most: int = 10**6, **counts: int) -> None:
+    """Raise ValueError naming the first that is not a whole number from `least` to `most`."""
     for name, count in counts.items():
-        if isinstance(count, bool) or not isinstance(count, int) or count < least:
-            raise ValueError(f"{name}={count}: accepted are whole numbers from {least}")
+        if isinstance(count, bool) or not isinstance(count, int) or not least <= count <= most:
+            raise ValueError(f"{name}={count}: accepted are whole numbers from {least} to {most}")
 
 
 def check_switches(**switches: bool) -> None:

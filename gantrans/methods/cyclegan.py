@@ -43,7 +43,7 @@ class CycleGAN:
         check_weights(lambda_target=lambda_target, lambda_identity=lambda_identity)
         if lambda_gan == lambda_source == lambda_target == 0:
             raise ValueError("lambda_gan, lambda_source and lambda_target are all 0: nothing to learn from")
-        check_counts(least=0, pool=pool)
+        check_counts(least=0, most=10_000, pool=pool)
         self.adversary = Adversary(gan, restraint)
         self.lambda_gan = lambda_gan
         self.lambda_cycle = {"source": lambda_source, "target": lambda_target}

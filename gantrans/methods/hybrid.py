@@ -40,10 +40,12 @@ class Hybrid:
         lambda_gan: float = 0.2,
         restraint: Restraint | None = None,
     ) -> None:
-        if tie not in TIES:
+        if tie not in tuple(TIES):
             raise ValueError(f"tie={tie!r}: accepted are {', '.join(TIES)}")
         lambda_tie = TIES[tie] if lambda_tie is None else lambda_tie
         check_weights(lambda_pair=lambda_pair, lambda_tie=lambda_tie, lambda_gan=lambda_gan)
+        if lambda_tie == 0:
+            raise ValueError("lambda_tie=0 ties the output to nothing in the real image; use more than 0")
         self.lambda_pair = lambda_pair
         self.unpaired: LearnedDegradation | CUT
         if tie == "cycle":
