@@ -253,6 +253,21 @@ def test_exchanging_the_kinds_exchanges_the_ways(domains: Path, cli: Cli) -> Non
     assert provenance["train_images"] == {"source": 2, "target": 4}
 
 
+def test_a_moved_data_folder_is_no_other_data(domains: Path, cli: Cli) -> None:
+    """Images are known by their names below their own folder, the kinds exchanged or not."""
+    hashes = []
+    for place in ("here", "there"):
+        fill(domains / place / "one", 5)
+        fill(domains / place / "two", 3, start=20)
+        root = (f"data.root={domains / place / 'one'}", f"data.targets={domains / place / 'two'}")
+        run = domains / f"run-{place}"
+        answer = cli(*command(domains, "cut", run.name, *root, "data.swap=true", "train.stop_at=1step"))
+        assert answer.code == 0, answer.err
+        provenance = json.loads((run / "bundle" / "bundle.json").read_text())["provenance"]
+        hashes.append(provenance["train_images_hash"])
+    assert hashes[0] == hashes[1]
+
+
 @pytest.mark.parametrize(
     ("name", "more", "code", "said"),
     [

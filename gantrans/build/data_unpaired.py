@@ -25,9 +25,10 @@ def unpaired_data(config: DictConfig) -> RunData:
     targets = None if data.targets is None else Path(data.targets).expanduser()
     root = Path(data.root).expanduser()
     index = find_unpaired(root, targets, val_fraction=data.val_fraction, seed=config.seed)
-    kinds = {"source": index.source, "target": index.target}
+    kinds, where = {"source": index.source, "target": index.target}, index.where
     if data.swap:
         kinds = {"source": index.target, "target": index.source}
+        where = {"source": where["target"], "target": where["source"]}
     for splits in kinds.values():
         check_images([*splits["train"], *splits["val"]], crop=augment.crop, resize=augment.resize)
     sets = {
@@ -42,7 +43,7 @@ def unpaired_data(config: DictConfig) -> RunData:
     names = [
         f"{kind}: {name}"
         for kind, splits in kinds.items()
-        for name in fingerprint(splits["train"], index.where[kind])
+        for name in fingerprint(splits["train"], where[kind])
     ]
     provenance = {
         "layout": "unpaired",

@@ -98,8 +98,6 @@ def _read(config: DictConfig, path: Path, way: str) -> tuple[nn.Module, Card]:
 
 
 def _mode(channels: int, side: str, path: Path) -> str:
-    from gantrans.errors import CheckpointError
-
     modes = {3: "rgb", 1: "grey"}
     if channels not in modes:
         raise CheckpointError(

@@ -13,9 +13,8 @@ Splits = dict[str, list[Item]]
 
 @dataclass(frozen=True)
 class UnpairedIndex:
-    """What was found, by split; `where` names the folder of each kind in messages."""
+    """What was found, by split; `where` is the folder of each kind."""
 
-    root: Path
     source: Splits
     target: Splits
     where: dict[str, Path]
@@ -41,7 +40,7 @@ def find_unpaired(root: Path, targets: Path | None, *, val_fraction: float, seed
         found[kind] = _looked_at(splits, val_fraction, seed)
     said = "sources and targets at once; data.root and data.targets must be separate folders"
     refuse_shared(found["source"], found["target"], said)
-    return UnpairedIndex(root, found["source"], found["target"], where)
+    return UnpairedIndex(found["source"], found["target"], where)
 
 
 def _refuse_roles(root: Path) -> None:
