@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from gantrans.core.ranks import ALONE, Ranks
 from gantrans.data.stream import RawBatch
 from gantrans.errors import ConfigError
 from gantrans.imaging.ranges import x11_from_u8, x11_from_x01
@@ -26,6 +27,7 @@ class Core:
     device: torch.device
     precision: str
     channels_last: bool
+    ranks: Ranks = ALONE
 
     @property
     def autocast(self) -> contextlib.AbstractContextManager[object]:

@@ -46,6 +46,7 @@ def train_step(
                 loss, parts = method.loss(phase, state.networks, batch, shared)
             optimizer.zero_grad(set_to_none=True)
             state.scaler.scale(loss).backward()
+        core.ranks.average_gradients(p for role in phase.trains for p in state.networks[role].parameters())
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * rate
         state.scaler.step(optimizer)
