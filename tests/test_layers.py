@@ -18,7 +18,7 @@ LAYERS = [
     {"data", "methods", "metrics"},
     {"degrade", "losses"},
     {"imaging", "nets"},
-    {"durations"},
+    {"durations", "kernels"},
     {"errors", "draws", "types", "words"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

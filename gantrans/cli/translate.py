@@ -23,12 +23,15 @@ def _translate(config: DictConfig, overrides: list[str]) -> None:
     from gantrans.inference.bundle import load_bundle
     from gantrans.inference.predictor import Predictor
     from gantrans.inference.translate import plan, translate
+    from gantrans.kernels.conv import prepare
 
     del overrides
     source, out = Path(config.source).expanduser(), Path(config.out).expanduser()
     planned = plan(source, out, config.format)
     network, card = load_bundle(Path(config.model).expanduser(), way_of(config.direction))
     keep_large_blocks()
+    if len(planned) > 1:
+        prepare(network)
     predictor = Predictor(network, card, open_core(config.device, config.precision))
     summary = translate(predictor, planned, overwrite=config.overwrite)
     for line in summary.failed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -24,15 +26,44 @@ class BatchNorm(nn.BatchNorm2d):
 
     "running": the averages kept in training, as usual. "image": mean and variance of each image over its own
     pixels, whatever the batch size: what pix2pix does with batch 1 (Isola et al. 2017, section 3.4). In train
-    mode the two are alike: statistics of the batch, averages updated.
+    mode the two are alike: statistics of the batch, averages updated. `sum_over`, where set, makes that the
+    batch of all processes: x -> the sum of everyone's x, differentiable.
     """
 
     statistics: str = "running"
+    sum_over: Callable[[Tensor], Tensor] | None = None
 
     def forward(self, input: Tensor) -> Tensor:
+        if self.training and self.sum_over is not None:
+            return self._synchronised(input, self.sum_over)
         if self.training or self.statistics == "running":
             return super().forward(input)
         return per_image(input, self.weight, self.bias, self.eps)
+
+    def _synchronised(self, input: Tensor, sum_over: Callable[[Tensor], Tensor]) -> Tensor:
+        """Mean first and then variance, as the difference of two large sums would lose digits in float32."""
+        x = input if input.dtype == torch.float64 else input.float()
+        ours = x.new_full((1,), x.numel() // x.shape[1])  # processes may hold crops of other sizes
+        *sums, count = sum_over(torch.cat([x.sum((0, 2, 3)), ours])).split([x.shape[1], 1])
+        mean = sums[0] / count
+        centred = x - mean.view(-1, 1, 1)
+        var = sum_over((centred**2).sum((0, 2, 3))) / count
+        self._average(mean.detach(), (var * count / (count - 1)).detach())
+        scale = torch.rsqrt(var + self.eps)
+        scale = scale if self.weight is None else scale * self.weight
+        made = centred * scale.view(-1, 1, 1)
+        return (made if self.bias is None else made + self.bias.view(-1, 1, 1)).to(input.dtype)
+
+    @torch.no_grad()
+    def _average(self, mean: Tensor, var: Tensor) -> None:
+        """Keep the running averages as batch norm does."""
+        if not self.track_running_stats or self.running_mean is None or self.running_var is None:
+            return
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked += 1
+        weight = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean.to(self.running_mean.dtype), weight)
+        self.running_var.lerp_(var.to(self.running_var.dtype), weight)
 
 
 def make_norm(norm: str, channels: int) -> nn.Module:
@@ -71,13 +102,28 @@ def set_norm_statistics(network: nn.Module, statistics: str) -> None:
             )
 
 
+def synchronise_norm(network: nn.Module, sum_over: Callable[[Tensor], Tensor] | None) -> None:
+    """Let every BatchNorm of `network` take its statistics over all processes in train mode, or over its own
+    (None). Raises ValueError where a foreign batch norm could not follow."""
+    for name, module in network.named_modules():
+        if isinstance(module, BatchNorm):
+            module.sum_over = sum_over
+        elif isinstance(module, _BatchNorm) and sum_over is not None:
+            raise ValueError(
+                f"{name}: a {type(module).__name__} keeps to its own process; "
+                "build the network with gantrans.nets.norm.BatchNorm"
+            )
+
+
 def per_image(
     x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = EPS
 ) -> Tensor:
     """(x - mean) / sqrt(var + eps) * weight + bias, mean and var over the pixels of a channel of an image.
 
-    A group norm with one channel a group. `instance_norm` gives the same numbers but returns a view, at half
-    the speed on a CPU. `group_norm` by its public name would leave bfloat16 under autocast.
+    Neither way returns a view, as `instance_norm` does, which costs a copy of all that comes after it. Batch
+    norm keeps channels last in both directions; group norm, for any number of images, only forwards.
     """
     n, channels, height, width = x.shape
+    if n == 1:
+        return torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, eps)[0]
     return torch.native_group_norm(x, weight, bias, n, channels, height * width, channels, eps)[0]

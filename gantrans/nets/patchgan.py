@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+from gantrans.kernels.conv import Conv2d, suited
 from gantrans.nets.antialias import Downsample
 from gantrans.nets.arguments import checked
 from gantrans.nets.blocks import chain
@@ -48,14 +49,14 @@ class PatchGAN(nn.Module):
         self.least = 3 * 2**layers
         widths = [width * min(2**level, 8) for level in range(layers + 1)]
         stride = 1 if antialias else 2
-        self.stem = chain(conv=nn.Conv2d(in_channels, width, 4, stride, 1), activation=nn.LeakyReLU(0.2))
+        self.stem = chain(conv=Conv2d(in_channels, width, 4, stride, 1), activation=nn.LeakyReLU(0.2))
         self.blocks = nn.Sequential(
             *(
                 _block(widths[i], widths[i + 1], norm, stride=stride if i < layers - 1 else 1)
                 for i in range(layers)
             )
         )
-        self.head = nn.Conv2d(widths[-1], 1, 4, 1, 1)
+        self.head = Conv2d(widths[-1], 1, 4, 1, 1)
         if antialias:
             for level, part in enumerate([self.stem, *list(self.blocks)[: layers - 1]]):
                 part.add_module("blur", Downsample(widths[level]))
@@ -74,7 +75,7 @@ class PatchGAN(nn.Module):
                 f"PatchGAN with layers={self.arguments['layers']} got {width}x{height} pixels and needs "
                 f"at least {self.least}x{self.least}; use a larger crop or fewer layers"
             )
-        found = [self.stem(x)]
+        found = [self.stem(suited(x))]
         for block in self.blocks:
             found.append(block(found[-1]))
         return found
@@ -130,13 +131,13 @@ class PixelGAN(nn.Module):
         super().__init__()
         self.arguments = checked(in_channels=in_channels, width=width, norm=norm)
         bias = bias_before(norm)
-        self.stem = chain(conv=nn.Conv2d(in_channels, width, 1), activation=nn.LeakyReLU(0.2))
+        self.stem = chain(conv=Conv2d(in_channels, width, 1), activation=nn.LeakyReLU(0.2))
         self.block = chain(
-            conv=nn.Conv2d(width, width * 2, 1, bias=bias),
+            conv=Conv2d(width, width * 2, 1, bias=bias),
             norm=make_norm(norm, width * 2),
             activation=nn.LeakyReLU(0.2),
         )
-        self.head = nn.Conv2d(width * 2, 1, 1, bias=bias)
+        self.head = Conv2d(width * 2, 1, 1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.features(x)[-1])
@@ -149,7 +150,7 @@ class PixelGAN(nn.Module):
 
 def _block(in_channels: int, out_channels: int, norm: str, *, stride: int) -> nn.Sequential:
     return chain(
-        conv=nn.Conv2d(in_channels, out_channels, 4, stride, 1, bias=bias_before(norm)),
+        conv=Conv2d(in_channels, out_channels, 4, stride, 1, bias=bias_before(norm)),
         norm=make_norm(norm, out_channels),
         activation=nn.LeakyReLU(0.2),
     )

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gantrans.kernels.conv import Conv2d, ConvTranspose2d, suited
 from gantrans.nets.antialias import Downsample, Upsample
 from gantrans.nets.arguments import checked
 from gantrans.nets.blocks import Window, chain, pad_to_grid, zero
@@ -54,7 +55,7 @@ class ResNetGenerator(nn.Module):
         widths = [width * 2**level for level in range(downs + 1)]
         bias = bias_before(norm)
         self.stem = chain(
-            conv=nn.Conv2d(in_channels, width, 7, padding=3, padding_mode="reflect", bias=bias),
+            conv=Conv2d(in_channels, width, 7, padding=3, padding_mode="reflect", bias=bias),
             norm=make_norm(norm, width),
             activation=nn.ReLU(),
         )
@@ -65,7 +66,7 @@ class ResNetGenerator(nn.Module):
         self.up = nn.Sequential(
             *(_up(widths[i + 1], widths[i], norm, antialias=antialias) for i in reversed(range(downs)))
         )
-        self.head = nn.Conv2d(width, out_channels, 7, padding=3, padding_mode="reflect")
+        self.head = Conv2d(width, out_channels, 7, padding=3, padding_mode="reflect")
         if residual:
             zero(self.head)
 
@@ -106,7 +107,7 @@ class ResNetGenerator(nn.Module):
 
     def _pad(self, x: Tensor) -> tuple[Tensor, Window]:
         # A border of p mirrored pixels needs p + 1: 4 at full size (7x7), 2 at the blocks (3x3).
-        return pad_to_grid(x, 2**self.downs, least=max(4, 2 * 2**self.downs))
+        return pad_to_grid(suited(x, winograd=True), 2**self.downs, least=max(4, 2 * 2**self.downs))
 
     def _layers(self, x: Tensor) -> Tensor:
         y = self.down(self.stem(x))
@@ -118,7 +119,7 @@ class ResNetGenerator(nn.Module):
 def _down(in_channels: int, out_channels: int, norm: str, *, antialias: bool) -> nn.Sequential:
     """Half the size."""
     row = chain(
-        conv=nn.Conv2d(in_channels, out_channels, 3, 1 if antialias else 2, 1, bias=bias_before(norm)),
+        conv=Conv2d(in_channels, out_channels, 3, 1 if antialias else 2, 1, bias=bias_before(norm)),
         norm=make_norm(norm, out_channels),
         activation=nn.ReLU(),
     )
@@ -131,11 +132,11 @@ def _block(channels: int, norm: str, *, dropout: bool) -> nn.Sequential:
     """What a residual block adds to its input; nothing is activated after the sum."""
     bias = bias_before(norm)
     return chain(
-        conv1=nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=bias),
+        conv1=Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=bias),
         norm1=make_norm(norm, channels),
         activation=nn.ReLU(),
         dropout=nn.Dropout(0.5) if dropout else nn.Identity(),
-        conv2=nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=bias),
+        conv2=Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=bias),
         norm2=make_norm(norm, channels),
     )
 
@@ -145,7 +146,7 @@ def _up(in_channels: int, out_channels: int, norm: str, *, antialias: bool) -> n
     bias = bias_before(norm)
     after = {"norm": make_norm(norm, out_channels), "activation": nn.ReLU()}
     if antialias:
-        conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias)
+        conv = Conv2d(in_channels, out_channels, 3, padding=1, bias=bias)
         return chain(blur=Upsample(in_channels), conv=conv, **after)
-    conv = nn.ConvTranspose2d(in_channels, out_channels, 3, 2, 1, output_padding=1, bias=bias)
+    conv = ConvTranspose2d(in_channels, out_channels, 3, 2, 1, output_padding=1, bias=bias)
     return chain(conv=conv, **after)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gantrans.kernels.conv import Conv2d, ConvTranspose2d, suited
 from gantrans.nets.arguments import checked
 from gantrans.nets.blocks import chain, pad_to_grid, zero
 from gantrans.nets.norm import bias_before, make_norm
@@ -47,7 +48,7 @@ class UNet(nn.Module):
         self.depth = depth
         self.residual = residual
         widths = [width * min(2**level, 8) for level in range(depth)]
-        self.stem = nn.Conv2d(in_channels, width, 4, 2, 1, bias=bias_before(norm))
+        self.stem = Conv2d(in_channels, width, 4, 2, 1, bias=bias_before(norm))
         self.down = nn.ModuleList(
             # One pixel has no variance: the innermost level, which may be 1x1, is not normalised going down.
             _down(widths[level - 1], widths[level], norm, normalise=level < depth - 1)
@@ -62,12 +63,12 @@ class UNet(nn.Module):
             )
             for level in range(depth - 1, 0, -1)
         )
-        self.head = nn.ConvTranspose2d(width * 2, out_channels, 4, 2, 1)
+        self.head = ConvTranspose2d(width * 2, out_channels, 4, 2, 1)
         if residual:
             zero(self.head)
 
     def forward(self, x: Tensor) -> Tensor:
-        padded, window = pad_to_grid(x, 2**self.depth)
+        padded, window = pad_to_grid(suited(x), 2**self.depth)
         y = self._layers(padded)[window]
         return x + y if self.residual else torch.tanh(y)
 
@@ -81,7 +82,7 @@ class UNet(nn.Module):
     def encode(self, x: Tensor) -> list[Tensor]:
         """Features for PatchNCE (Park et al. 2020), finest first: the picture itself and what the first four
         halvings give (fewer where the network has fewer, the innermost left out)."""
-        y, _ = pad_to_grid(x, 2**self.depth)
+        y, _ = pad_to_grid(suited(x), 2**self.depth)
         found = [y, self.stem(y)]
         for block in self.down[: self._taps() - 1]:  # type: ignore[union-attr]
             found.append(block(found[-1]))
@@ -104,7 +105,7 @@ def _down(in_channels: int, out_channels: int, norm: str, *, normalise: bool) ->
     """Half the size."""
     return chain(
         activation=nn.LeakyReLU(0.2),
-        conv=nn.Conv2d(in_channels, out_channels, 4, 2, 1, bias=bias_before(norm)),
+        conv=Conv2d(in_channels, out_channels, 4, 2, 1, bias=bias_before(norm)),
         norm=make_norm(norm if normalise else "none", out_channels),
     )
 
@@ -113,7 +114,7 @@ def _up(in_channels: int, out_channels: int, norm: str, *, dropout: bool) -> nn.
     """Twice the size."""
     return chain(
         activation=nn.ReLU(),
-        conv=nn.ConvTranspose2d(in_channels, out_channels, 4, 2, 1, bias=bias_before(norm)),
+        conv=ConvTranspose2d(in_channels, out_channels, 4, 2, 1, bias=bias_before(norm)),
         norm=make_norm(norm, out_channels),
         dropout=nn.Dropout(0.5) if dropout else nn.Identity(),
     )

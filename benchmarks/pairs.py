@@ -1,0 +1,105 @@
+"""Images a second and core of `gantrans pairs`, beside a plain Pillow loop.
+
+    python -m benchmarks.pairs                     recipe crappify, on JPEGs of 512 and 1024 pixels
+    python -m benchmarks.pairs --recipe blur --sizes 256
+
+Pillow     decode, a quarter of the size and back, words across, JPEG at a random quality, saved: one file.
+pairs      what a worker process does for an image: read, degrade, both files as PNG, checksums.
+degrade    the same without writing: read and degrade.
+CPU time, medians; each contender is one process with one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from benchmarks.common import Answer, answer_turns, median, picture, print_table, take_turns, write_json
+
+WAYS = ("pillow", "pairs", "degrade")
+COUNT = 8
+
+
+def main() -> None:
+    """Measure, and print a table in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[512, 1024], help="pixels a side")
+    parser.add_argument("--recipe", default="crappify", help="a name in conf/recipe/")
+    parser.add_argument("--rounds", type=int, default=7, help="turns of each contender")
+    parser.add_argument("--json", help="write the numbers to this file as well")
+    parser.add_argument("--only", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--pictures", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.only:
+        answer_turns(_measure(options.only, Path(options.pictures), options.recipe))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for size in options.sizes:
+            (Path(folder) / str(size)).mkdir()
+            for i in range(COUNT):
+                drawn = Image.fromarray(picture(size + i, size, size))
+                drawn.save(Path(folder) / str(size) / f"{i}.jpg", quality=90)
+        words = ["-m", "benchmarks.pairs", "--recipe", options.recipe, "--pictures", folder, "--only"]
+        found = take_turns({way: [*words, way] for way in WAYS}, options.rounds)
+    speed = {way: {str(s): median(turns, str(s)) for s in options.sizes} for way, turns in found.items()}
+    print(f"recipe {options.recipe}, images a second and core\n")
+    base = speed["pillow"]
+    rows = [(way, *(f"{v:.1f} ({v / base[s]:.2f}x)" for s, v in at.items())) for way, at in speed.items()]
+    print_table(["", *(f"{size} px" for size in options.sizes)], rows)
+    write_json(options.json, {"images_per_second_and_core": speed, "turns": found})
+
+
+def _measure(way: str, folder: Path, recipe: str) -> Callable[[], Answer]:
+    """A function that works through every size once and tells images a second of CPU time."""
+    sizes = {place: _worker(way, place, recipe) for place in sorted(folder.iterdir()) if place.is_dir()}
+
+    def measure() -> Answer:
+        found = {}
+        for place, work in sizes.items():
+            files = sorted(place.glob("*.jpg"))
+            begun = time.process_time()
+            for file in files:
+                work(file)
+            found[place.name] = len(files) / (time.process_time() - begun)
+        return found
+
+    return measure
+
+
+def _worker(way: str, place: Path, name: str) -> Callable[[Path], Any]:
+    out = Path(tempfile.mkdtemp(dir=place))
+    if way == "pillow":
+        rng = random.Random(0)
+        return lambda file: _by_pillow(file, out / file.name, rng)
+    from gantrans.build.config import compose_verb
+    from gantrans.build.recipe import build_recipe
+    from gantrans.data.pairs_worker import Setup, Task, work
+    from gantrans.data.pixels import opaque
+    from gantrans.degrade.recipe import degrade
+
+    recipe = build_recipe(compose_verb("pairs", [f"recipe={name}", "source=x", "out=x"]).recipe, [])
+    if way == "degrade":
+        return lambda file: degrade(recipe, opaque(file), seed=0, key=file.name)
+    setup = Setup(place, out, recipe, seed=0, size=None)
+    return lambda file: work(setup, Task(file.name, f"{file.stem}.png", "train", None, None))
+
+
+def _by_pillow(file: Path, out: Path, rng: random.Random) -> None:
+    with Image.open(file) as opened:
+        image = opened.convert("RGB")
+    small = image.resize((image.width // 4, image.height // 4), Image.Resampling.BICUBIC)
+    worse = small.resize(image.size, Image.Resampling.BICUBIC)
+    place = (rng.random() * image.width / 2, rng.random() * image.height)
+    ImageDraw.Draw(worse).text(place, "preview only", fill="white", font_size=image.height / 10)
+    worse.save(out, quality=rng.randint(10, 70))
+
+
+if __name__ == "__main__":
+    main()

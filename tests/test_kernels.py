@@ -1,0 +1,244 @@
+"""Every fast way to convolve against PyTorch's own, in both directions and twice differentiated."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gantrans.kernels import conv as ways
+from gantrans.kernels.blocked import conv2d_blocked
+from gantrans.kernels.conv import Conv2d, ConvTranspose2d, prepare, set_fast
+from gantrans.kernels.gemm import conv2d_gemm, conv_transpose2d_gemm
+from gantrans.kernels.winograd import Winograd, conv2d, toom_cook
+from gantrans.nets.patchgan import PatchGAN
+from gantrans.nets.resnet import ResNetGenerator
+from gantrans.nets.unet import UNet
+
+Convolve = Callable[[Tensor, Tensor], Tensor]
+
+
+def reflected(x: Tensor, weight: Tensor) -> Tensor:
+    return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), weight)
+
+
+# name -> (fast, direct, shape of x, shape of the weight); odd sizes leave tiles incomplete
+CASES: dict[str, tuple[Convolve, Convolve, tuple[int, ...], tuple[int, ...]]] = {
+    "winograd 3x3": (
+        lambda x, w: conv2d(Winograd(4, 3), x, w, 1),
+        lambda x, w: F.conv2d(x, w, padding=1),
+        (2, 5, 13, 18), (4, 5, 3, 3),
+    ),
+    "winograd 3x3 reflect": (
+        lambda x, w: conv2d(Winograd(4, 3), x, w, 1, "reflect"), reflected, (2, 5, 13, 18), (4, 5, 3, 3),
+    ),
+    "winograd 3x3 reflect whole tiles": (
+        lambda x, w: conv2d(Winograd(4, 3), x, w, 1, "reflect"), reflected, (1, 5, 16, 8), (4, 5, 3, 3),
+    ),
+    "winograd 4x4": (
+        lambda x, w: conv2d(Winograd(3, 4), x, w, 1),
+        lambda x, w: F.conv2d(x, w, padding=1),
+        (2, 5, 15, 9), (4, 5, 4, 4),
+    ),
+    "gemm": (
+        lambda x, w: conv2d_gemm(x, w, None, 2, 1),
+        lambda x, w: F.conv2d(x, w, stride=2, padding=1),
+        (2, 5, 4, 6), (4, 5, 4, 4),
+    ),
+    "gemm one pixel": (
+        lambda x, w: conv2d_gemm(x, w, None, 2, 1),
+        lambda x, w: F.conv2d(x, w, stride=2, padding=1),
+        (1, 5, 2, 2), (4, 5, 4, 4),
+    ),
+    "gemm transposed": (
+        lambda x, w: conv_transpose2d_gemm(x, w, None, 2, 1),
+        lambda x, w: F.conv_transpose2d(x, w, stride=2, padding=1),
+        (2, 5, 2, 3), (5, 4, 4, 4),
+    ),
+    "blocked": (lambda x, w: conv2d_blocked(x, w, None), F.conv2d, (2, 5, 14, 12), (3, 5, 7, 7)),
+}  # fmt: skip
+
+
+def derivatives(convolve: Convolve, shapes: list[tuple[int, ...]], dtype: torch.dtype) -> Iterator[Tensor]:
+    """The outcome, its gradients, and those of a penalty on these gradients."""
+    rng = torch.Generator().manual_seed(0)
+    x, weight = (
+        torch.randn(s, generator=rng, dtype=torch.float64).to(dtype).requires_grad_() for s in shapes
+    )
+    y = convolve(x, weight)
+    outer = torch.randn(y.shape, generator=rng, dtype=torch.float64).to(dtype)
+    first = torch.autograd.grad(y, (x, weight), outer, create_graph=True)
+    second = torch.autograd.grad(sum(g.square().sum() for g in first), (x, weight))
+    yield from (y, *first, *second)
+
+
+def furthest(ours: Iterator[Tensor], theirs: Iterator[Tensor]) -> float:
+    """The largest relative error, in the norm of each tensor."""
+    pairs = list(zip(ours, theirs, strict=True))
+    return max(
+        float((a.double() - b.double()).norm().detach() / b.double().norm().detach()) for a, b in pairs
+    )
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_fast_way_is_exact(name: str) -> None:
+    fast, direct, *shapes = CASES[name]
+    assert furthest(*(derivatives(f, shapes, torch.float64) for f in (fast, direct))) < 1e-12
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_fast_way_keeps_float32(name: str) -> None:
+    """The issue's bound for a layer; float64 is the truth for both."""
+    fast, direct, *shapes = CASES[name]
+    truth = list(derivatives(direct, shapes, torch.float64))
+    assert furthest(derivatives(fast, shapes, torch.float32), iter(truth)) < 1e-5
+
+
+@pytest.mark.parametrize("channels", [256, 512])
+def test_winograd_keeps_float32_over_many_channels(channels: int) -> None:
+    rng = torch.Generator().manual_seed(1)
+    x = torch.randn(1, channels, 12, 12, generator=rng, dtype=torch.float64)
+    for side, plan in ways.PLANS.items():
+        weight = torch.randn(8, channels, side, side, generator=rng, dtype=torch.float64)
+        truth = F.conv2d(x, weight, padding=1)
+        made = conv2d(plan, x.float(), weight.float(), 1)
+        assert float((made - truth).norm() / truth.norm()) < 1e-5
+
+
+def test_the_comparison_notices_a_wrong_tap() -> None:
+    fast, direct, *shapes = CASES["winograd 3x3"]
+
+    def planted(x: Tensor, weight: Tensor) -> Tensor:
+        return direct(x, weight) + 1e-6 * F.conv2d(x, weight.flip(3), padding=1)
+
+    assert furthest(*(derivatives(f, shapes, torch.float64) for f in (planted, direct))) > 1e-8
+    assert furthest(*(derivatives(f, shapes, torch.float64) for f in (fast, planted))) > 1e-8
+
+
+@pytest.mark.parametrize(("m", "r"), [(4, 3), (3, 4), (4, 2), (2, 3)])
+def test_toom_cook_correlates(m: int, r: int) -> None:
+    a, g, b = toom_cook(m, r)
+    rng = np.random.default_rng(0)
+    d, kernel = rng.standard_normal(m + r - 1), rng.standard_normal(r)
+    np.testing.assert_allclose(a @ ((g @ kernel) * (b @ d)), np.correlate(d, kernel), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "way"),
+    [
+        (Conv2d(256, 256, 3, padding=1, padding_mode="reflect"), (1, 256, 32, 32), "winograd"),
+        (Conv2d(256, 512, 4, padding=1), (1, 256, 32, 32), "winograd"),
+        (Conv2d(32, 512, 4, padding=1), (1, 32, 32, 32), "direct"),
+        (Conv2d(256, 512, 4, padding=1), (1, 256, 9, 9), "direct"),
+        (Conv2d(256, 256, 3, padding=1, groups=2), (1, 256, 32, 32), "direct"),
+        (Conv2d(256, 256, 3, padding=2, dilation=2), (1, 256, 32, 32), "direct"),
+        (Conv2d(256, 256, (3, 4), padding=1), (1, 256, 32, 32), "direct"),
+        (Conv2d(512, 512, 4, 2, 1), (1, 512, 16, 16), "gemm"),
+        (Conv2d(512, 512, 4, 2, 1), (4, 512, 16, 16), "direct"),
+        (Conv2d(512, 512, 4, 2, 1, padding_mode="reflect"), (1, 512, 8, 8), "direct"),
+        (Conv2d(64, 3, 7, padding=3, padding_mode="reflect"), (1, 64, 32, 32), "blocked"),
+        (Conv2d(64, 3, 7, padding=3), (1, 64, 31, 32), "direct"),
+        (ConvTranspose2d(8, 4, 4, 2, 1), (1, 8, 8, 8), "gemm"),
+        (ConvTranspose2d(8, 4, 4, 2, 1), (1, 8, 9, 8), "direct"),
+        (ConvTranspose2d(8, 4, 3, 2, 1, output_padding=1), (1, 8, 4, 4), "direct"),
+    ],
+)  # fmt: skip
+def test_each_shape_goes_its_way_and_comes_out_alike(
+    layer: Conv2d | ConvTranspose2d, shape: tuple[int, ...], way: str
+) -> None:
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    assert layer.way(x) == way
+    with torch.no_grad():
+        fast = layer(x)
+        set_fast(layer, False)
+        direct = layer(x)
+        set_fast(layer, True)
+    torch.testing.assert_close(fast, direct, rtol=1e-4, atol=1e-4)
+    assert way in ("direct", "blocked") or not torch.equal(fast, direct)
+
+
+def test_reduced_precision_leaves_winograd_alone() -> None:
+    layer = Conv2d(128, 128, 3, padding=1)
+    x = torch.zeros(1, 128, 32, 32)
+    assert layer.way(x) == "winograd"
+    assert layer.way(x.bfloat16()) == "direct"
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert layer.way(x) == "direct"
+
+
+@pytest.mark.parametrize(
+    ("network", "side"),
+    [
+        (ResNetGenerator(width=32, blocks=2), 96),
+        (UNet(width=8, depth=6), 64),
+        (PatchGAN(in_channels=3, width=32, layers=3), 128),
+    ],
+)
+def test_whole_networks_agree_with_their_twin(
+    network: nn.Module, side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every gradient of a network in float64, where rounding cannot hide a mistake."""
+    network, used = network.double(), set()
+    for layer in (Conv2d, ConvTranspose2d):
+        monkeypatch.setattr(
+            layer, "way", lambda self, x, way=layer.way: used.add(way(self, x)) or way(self, x)
+        )
+    x = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    found = []
+    for fast in (True, False):
+        set_fast(network, fast)
+        torch.manual_seed(0)
+        loss = network(x).square().mean()
+        found.append([loss.detach(), *torch.autograd.grad(loss, list(network.parameters()))])
+    assert used - {"direct"}
+    largest = max(float(g.norm()) for g in found[1][1:])
+    for ours, theirs in zip(*found, strict=True):
+        # in front of a norm a bias has no gradient, so rounding is all there is: hence `largest`
+        assert float((ours - theirs).norm()) <= 1e-12 * max(float(theirs.norm()), largest)
+
+
+def test_kept_weights_follow_their_weight() -> None:
+    """What is kept for inference is dropped when the weight changes, and never copied or saved."""
+    layer, x = Conv2d(96, 96, 3, padding=1), torch.randn(1, 96, 32, 32)
+    prepare(layer)
+    with torch.inference_mode():
+        before = layer(x)
+        assert layer._kept is not None
+        assert torch.equal(layer(x), before)
+    with torch.no_grad():
+        layer.weight.mul_(2)
+        layer.bias.mul_(2)  # type: ignore[union-attr]
+        torch.testing.assert_close(layer(x), 2 * before)
+    assert copy.deepcopy(layer)._kept is None
+    assert set(layer.state_dict()) == {"weight", "bias"}
+    layer(x).sum().backward()  # training on top of it
+    assert layer.weight.grad is not None
+    kept = layer._kept
+    layer._kept = (kept[0], layer.weight._version, kept[2], kept[3] * 0)  # a planted stale form is noticed
+    with torch.no_grad():
+        assert not torch.allclose(layer(x), 2 * before)
+
+
+@pytest.mark.parametrize(
+    "layer", [Conv2d(6, 8, 4, 2, 1), Conv2d(6, 8, 3, padding=1), ConvTranspose2d(6, 8, 4, 2, 1)]
+)
+def test_packed_weights_serve_every_size(layer: Conv2d | ConvTranspose2d) -> None:
+    """Packed for the first picture, right for all; and not where training or another format needs it."""
+    sizes = [(1, 6, 4, 4), (2, 6, 32, 24), (1, 6, 7, 9)]
+    pictures = [torch.randn(size, generator=torch.Generator().manual_seed(3)) for size in sizes]
+    with torch.inference_mode():
+        plain = [layer(x) for x in pictures]
+        assert layer._kept is None
+        prepare(layer)
+        for x, expected in zip(pictures, plain, strict=True):
+            torch.testing.assert_close(layer(x), expected, rtol=1e-4, atol=1e-5)
+        assert layer._kept is not None and layer._kept[2] == "packed"
+        layer._kept = (*layer._kept[:3], layer._kept[3] * 0)  # were it not used, this would change nothing
+        assert not torch.allclose(layer(pictures[0]), plain[0])
+    layer(pictures[0]).sum().backward()
+    assert layer.weight.grad is not None
