@@ -15,7 +15,7 @@ from gantrans.build.data_pairs import pair_data
 from gantrans.data.augment import Augment
 from gantrans.data.dataset import PairDataset, ReadHalves, read_files
 from gantrans.data.layouts import Item, find_items
-from gantrans.data.preflight import check_headers
+from gantrans.data.preflight import check_headers, read_headers
 from gantrans.errors import ConfigError, DataError
 from gantrans.training.validate import PairValidation
 from tests.conftest import TINY, Cli, draw_picture
@@ -141,8 +141,13 @@ def test_side_by_side_halves(tmp_path: Path) -> None:
     save(tmp_path / "x.png", np.hstack([left, right]))
     item = Item("x", tmp_path / "x.png", tmp_path / "x.png")
     for side, expected in (("left", (left, right)), ("right", (right, left))):
-        for got, wanted in zip(ReadHalves(side)(item, 0), expected, strict=True):
+        pairs = PairDataset([item], ReadHalves(side), Augment(), seed=0)
+        for got, wanted in zip(pairs.whole(0), expected, strict=True):
             assert np.array_equal(got, wanted)
+
+
+def check(items: list[Item], *, crop: int | None, resize: int | None, halves: bool) -> int:
+    return check_headers(items, read_headers(items), crop=crop, resize=resize, halves=halves)
 
 
 def test_headers_are_checked_before_a_run(tmp_path: Path) -> None:
@@ -150,22 +155,22 @@ def test_headers_are_checked_before_a_run(tmp_path: Path) -> None:
     save(tmp_path / "t.png", draw_picture(0, 31, 40))
     save(tmp_path / "small.png", draw_picture(0, 15, 20))
     s, t, small = (tmp_path / f"{n}.png" for n in ("s", "t", "small"))
-    assert check_headers([Item("a", s, s)], crop=None, resize=None, halves=False) == 1
+    assert check([Item("a", s, s)], crop=None, resize=None, halves=False) == 1
     with pytest.raises(DataError, match=r"s\.png is 40x30 but .*t\.png is 40x31"):
-        check_headers([Item("a", s, t)], crop=None, resize=None, halves=False)
-    assert check_headers([Item("a", small, s)], crop=None, resize=None, halves=False) == 2  # lowres pairs
+        check([Item("a", s, t)], crop=None, resize=None, halves=False)
+    assert check([Item("a", small, s)], crop=None, resize=None, halves=False) == 2  # lowres pairs
     with pytest.raises(DataError, match="same scale"):
-        check_headers([Item("a", small, s), Item("b", s, s)], crop=None, resize=None, halves=False)
+        check([Item("a", small, s), Item("b", s, s)], crop=None, resize=None, halves=False)
     save(tmp_path / "odd.png", draw_picture(0, 30, 41))
     odd = tmp_path / "odd.png"
     with pytest.raises(DataError, match=r"odd\.png is 41 pixels wide"):
-        check_headers([Item("a", odd, odd)], crop=None, resize=None, halves=True)
+        check([Item("a", odd, odd)], crop=None, resize=None, halves=True)
     with pytest.raises(DataError, match=r"1 of 2 .*crop of 20.*small\.png.*augment\.crop=15"):
-        check_headers([Item("a", s, s), Item("b", small, small)], crop=20, resize=None, halves=False)
-    check_headers([Item("b", small, small)], crop=20, resize=20, halves=False)
+        check([Item("a", s, s), Item("b", small, small)], crop=20, resize=None, halves=False)
+    check([Item("b", small, small)], crop=20, resize=20, halves=False)
     t.write_bytes(b"")
     with pytest.raises(DataError, match=r"1 of 2 images cannot be read, first: .*t\.png.*empty"):
-        check_headers([Item("a", s, t)], crop=None, resize=None, halves=False)
+        check([Item("a", s, t)], crop=None, resize=None, halves=False)
 
 
 COORDINATES = [
@@ -237,6 +242,15 @@ def test_identity_mesh_reproduces_the_crop() -> None:
     assert np.abs(geometry.apply(pixels).astype(int) - expected).max() <= 1
 
 
+def test_jitter_draws_the_same_with_and_without_a_mesh() -> None:
+    after = []
+    for angle in (0.0, 1e-9):
+        rng = draws.generator("j")
+        Augment(crop=32, rotate_deg=angle).draw(rng, 48, 48)
+        after.append(rng.random())
+    assert after[0] == after[1]
+
+
 @pytest.mark.parametrize(
     "wrong", [{"crop": 0}, {"scale": (2.0, 1.0)}, {"warp": 0.9}, {"rotate_deg": -1}, {"jitter_source": 1.5}]
 )
@@ -264,7 +278,7 @@ def test_transparent_pixels_are_laid_over_white(tmp_path: Path) -> None:
     pixels = np.dstack([draw_picture(1), np.zeros((40, 44), np.uint8)])
     save(tmp_path / "x.png", pixels)
     item = Item("x", tmp_path / "x.png", tmp_path / "x.png")
-    assert read_files(item, 0)[0].min() == 255
+    assert PairDataset([item], read_files, Augment(), seed=0).whole(0)[0].min() == 255
 
 
 def test_lowres_sources_are_enlarged_to_the_target(photos: Path) -> None:

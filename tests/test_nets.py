@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from gantrans.nets import catalogue
 from gantrans.nets.blocks import pad_to_grid
 from gantrans.nets.init import KINDS, init_weights
-from gantrans.nets.norm import BatchNorm, InstanceNorm, set_norm_statistics
+from gantrans.nets.norm import BatchNorm, InstanceNorm, per_image, set_norm_statistics
 from gantrans.nets.patchgan import PatchGAN, PixelGAN
 from gantrans.nets.reference import reference_keys
 from gantrans.nets.resnet import ResNetGenerator
@@ -460,3 +460,25 @@ def test_every_combination_of_arguments_trains() -> None:
             init_weights(made, gain=0.1)
             made(torch.randn(2, 3, 13, 22)).square().sum().backward()
             assert all(p.grad is not None and p.grad.isfinite().all() for p in made.parameters())
+
+
+@pytest.mark.parametrize("images", [1, 3])
+@pytest.mark.parametrize("affine", [False, True])
+def test_instance_norm_is_the_same_in_every_layout(images: int, affine: bool) -> None:
+    """One image or several, plane by plane or channels last: mean 0, variance 1, and the same gradients."""
+    rng = torch.Generator().manual_seed(0)
+    x, outer = (torch.randn(images, 5, 6, 7, generator=rng, dtype=torch.float64) for _ in range(2))
+    scale = torch.rand(5, generator=rng, dtype=torch.float64) + 0.5 if affine else None
+    shift = torch.rand(5, generator=rng, dtype=torch.float64) if affine else None
+    centred = x - x.mean((2, 3), keepdim=True)
+    formula = centred / (centred.square().mean((2, 3), keepdim=True) + 1e-5).sqrt()
+    if scale is not None and shift is not None:
+        formula = formula * scale.view(-1, 1, 1) + shift.view(-1, 1, 1)
+    gradients = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        leaf = x.contiguous(memory_format=layout).requires_grad_()
+        made = per_image(leaf, scale, shift)
+        torch.testing.assert_close(made, formula, rtol=0, atol=1e-12)
+        assert made.is_contiguous(memory_format=layout)
+        gradients += torch.autograd.grad(made, leaf, outer)
+    torch.testing.assert_close(*gradients, rtol=0, atol=1e-12)

@@ -3,21 +3,29 @@ anywhere."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from gantrans.core.device import Core
+from gantrans.core.prefetch import Prefetch
 from gantrans.data.augment import Augment
 from gantrans.data.dataset import PairDataset, read_files
 from gantrans.data.layouts import Item
 from gantrans.data.order import place
+from gantrans.data.samples import Sample
 from gantrans.data.stream import batches
+from gantrans.durations import parse_duration
 from gantrans.errors import DataError
+from gantrans.training.clock import Clock
+from gantrans.training.loop import _next
 
 
 @pytest.mark.parametrize(("images", "batch"), [(10, 4), (3, 8), (1, 2), (7, 7)])
@@ -74,3 +82,34 @@ def test_sizes_that_do_not_fit_one_batch_are_named(pairs: PairDataset) -> None:
     uneven = PairDataset(pairs.items, read_files, Augment(crop=None, flip=False), seed=1)
     with pytest.raises(DataError, match=r"different sizes.*augment\.crop"):
         next(batches(uneven, batch_size=6, first_step=0, workers=0))
+
+
+class Slow:
+    """Samples that take 20 ms each."""
+
+    def __len__(self) -> int:
+        return 4
+
+    def sample(self, position: int) -> Sample:
+        time.sleep(0.02)
+        image = np.zeros((8, 8, 3), np.uint8)
+        return Sample(str(position), image, image)
+
+
+def test_the_share_of_time_spent_waiting_is_true() -> None:
+    shares = {}
+    for workers in (0, 2):
+        state = SimpleNamespace(seconds=0.0, step=0, total=None, budget=None)
+        clock = Clock(state, parse_duration("99step", "x"), images=4, batch_size=2, flat=0.5)  # type: ignore[arg-type]
+        stream = batches(Slow(), batch_size=2, first_step=0, workers=workers)
+        ahead = Prefetch(stream, Core(torch.device("cpu"), "fp32", channels_last=False))
+        for step in range(12):
+            if step == 2:
+                clock.restart_lap()  # workers have started
+            _next(ahead, clock)
+            time.sleep(0.04)  # the step
+            state.step += 1
+        stream.close()  # type: ignore[attr-defined]
+        shares[workers] = clock.lap(2)["data_wait_share"]
+    assert 0.35 < shares[0] < 0.65, "half of the time is waiting"
+    assert shares[2] < 0.3, "two processes keep up"

@@ -36,6 +36,7 @@ def check_numbers(config: DictConfig) -> None:
     check_choice("train.schedule", t.schedule, schedule.KINDS)
     check_choice("val.best", config.val.best, ("psnr", "ssim", None))
     check_choice("val.norm_statistics", config.val.norm_statistics, ("running", "image"))
+    check_choice("core.kernels", config.core.kernels, ("auto", "plain"))
 
 
 def check_choice(key: str, value: Any, accepted: tuple[Any, ...]) -> None:

@@ -9,7 +9,7 @@ from gantrans.build.data_pairs import pair_data
 from gantrans.build.data_unpaired import hybrid_data, unpaired_data
 from gantrans.build.run_data import RunData
 from gantrans.data.layouts import LAYOUTS
-from gantrans.data.pixels import MODES
+from gantrans.data.pixels import MODES, RESAMPLERS
 from gantrans.errors import ConfigError
 
 
@@ -23,6 +23,7 @@ def build_data(config: DictConfig, learns_from: str) -> RunData:
     check_choice("data.side", data.side, ("left", "right"))
     for name in ("source_mode", "target_mode"):
         check_choice(f"data.{name}", data[name], tuple(MODES))
+    check_choice("data.resampler", data.resampler, RESAMPLERS)
     if not 0 < data.val_fraction < 1:
         raise ConfigError(f"data.val_fraction={data.val_fraction}: must lie between 0 and 1")
     _check_keys(config, learns_from)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from gantrans.build.recipe import build_recipe
-from gantrans.build.run_data import RunData, build_augment
+from gantrans.build.run_data import RunData, build_augment, build_cache
 from gantrans.data.dataset import (
     DegradeClean,
     PairDataset,
     Reader,
+    ReadFiles,
     ReadHalves,
-    Swapped,
     fingerprint,
-    read_files,
 )
 from gantrans.data.layouts import find_items
-from gantrans.data.preflight import check_headers
+from gantrans.data.preflight import check_headers, read_headers
 from gantrans.draws import seed_of
 from gantrans.errors import ConfigError
 from gantrans.training.validate import PairValidation
@@ -31,7 +31,8 @@ def pair_data(config: DictConfig) -> RunData:
     index = find_items(root, data.layout, val_fraction=data.val_fraction, seed=config.seed)
     items = [*index.splits["train"], *index.splits["val"]]
     halves = index.layout == "side_by_side"
-    scale = check_headers(items, crop=augment.crop, resize=augment.resize, halves=halves)
+    headers = read_headers(items)
+    scale = check_headers(items, headers, crop=augment.crop, resize=augment.resize, halves=halves)
     reader = _reader(config, index.layout)
     recipe = reader.recipe if isinstance(reader, DegradeClean) else None
     scale = recipe.scale if recipe else scale
@@ -39,12 +40,14 @@ def pair_data(config: DictConfig) -> RunData:
         raise ConfigError(
             f"augment.resize and data.swap do not go with sources of 1/{scale} the size; leave them out"
         )
+    modes = (data.source_mode, data.target_mode)
     train, val = (
-        PairDataset(
-            index.splits[split], reader, augment, config.seed, data.source_mode, data.target_mode, scale
-        )
+        PairDataset(index.splits[split], reader, augment, config.seed, *modes, scale, data.resampler)
         for split in ("train", "val")
     )
+    views = (view for pairs in (train, val) for item in pairs.items for view in pairs.views(item))
+    cache = build_cache(config, views, headers)
+    train, val = replace(train, cache=cache), replace(val, cache=cache)
     names = fingerprint(train.items, index.root)
     provenance = {
         "layout": index.layout,
@@ -64,7 +67,7 @@ def _reader(config: DictConfig, layout: str) -> Reader:
     if layout == "clean" and config.data.swap:
         raise ConfigError("data.swap=true: clean images have no source to exchange; leave it out")
     if layout == "paired":
-        return Swapped(read_files) if config.data.swap else read_files
+        return ReadFiles(config.data.swap)
     if layout == "side_by_side":
         other = {"left": "right", "right": "left"}[config.data.side]
         return ReadHalves(other if config.data.swap else config.data.side)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from omegaconf import DictConfig
 
-from gantrans.build.run_data import RunData, build_augment
+from gantrans.build.run_data import RunData, build_augment, build_cache
 from gantrans.data.augment import Augment
 from gantrans.data.dataset import PairDataset, fingerprint
 from gantrans.data.layouts import Item
 from gantrans.data.layouts_unpaired import find_folder, find_unpaired, refuse_shared
-from gantrans.data.preflight import check_images
+from gantrans.data.pixels import View
+from gantrans.data.preflight import Headers, check_images, read_headers
 from gantrans.data.unpaired import HybridDataset, ImageSet, UnpairedDataset
 from gantrans.draws import seed_of
 from gantrans.errors import ConfigError
@@ -29,11 +32,17 @@ def unpaired_data(config: DictConfig) -> RunData:
     if data.swap:
         kinds = {"source": index.target, "target": index.source}
         where = {"source": where["target"], "target": where["source"]}
+    headers: Headers = {}
     for splits in kinds.values():
-        check_images([*splits["train"], *splits["val"]], crop=augment.crop, resize=augment.resize)
+        headers |= _headers(splits, augment)
     sets = {
         split: {kind: _image_set(config, augment, kind, splits[split]) for kind, splits in kinds.items()}
         for split in ("train", "val")
+    }
+    cache = build_cache(config, _views(*sets["train"].values(), *sets["val"].values()), headers)
+    sets = {
+        split: {kind: replace(images, cache=cache) for kind, images in found.items()}
+        for split, found in sets.items()
     }
     train = UnpairedDataset(**sets["train"])
     ways = {
@@ -70,9 +79,11 @@ def hybrid_data(config: DictConfig, pairs: RunData) -> RunData:
     augment, path = build_augment(config), Path(config.data.unpaired).expanduser()
     fraction = config.data.val_fraction
     splits = find_folder(path, "data.unpaired", val_fraction=fraction, seed=config.seed)
-    check_images([*splits["train"], *splits["val"]], crop=augment.crop, resize=augment.resize)
+    headers = _headers(splits, augment)
     train, val = (_image_set(config, augment, "unpaired", splits[split]) for split in ("train", "val"))
     assert isinstance(pairs.train, PairDataset) and isinstance(pairs.validation, PairValidation)
+    cache = build_cache(config, _views(train, val), headers, taken=pairs.train.cache.nbytes)
+    train, val = replace(train, cache=cache), replace(val, cache=cache)
     targets = {"train": pairs.train.items, "val": pairs.validation.val.items}
     refuse_shared(targets, splits, "clean and bad at once; data.unpaired must lie apart from data.root")
     names = [pairs.provenance["train_images_hash"], *fingerprint(train.items, path)]
@@ -91,4 +102,17 @@ def _image_set(config: DictConfig, augment: Augment, kind: str, items: list[Item
     """The images of one kind; real images without a target are of the source's."""
     side = "target" if kind == "target" else "source"
     jitter = config.augment[f"jitter_{side}"]
-    return ImageSet(kind, items, augment, config.seed, config.data[f"{side}_mode"], jitter)
+    mode = config.data[f"{side}_mode"]
+    return ImageSet(kind, items, augment, config.seed, mode, jitter, config.data.resampler)
+
+
+def _headers(splits: dict[str, list[Item]], augment: Augment) -> Headers:
+    """The headers of one folder's images, held against the crop. Raises DataError."""
+    items = [*splits["train"], *splits["val"]]
+    headers = read_headers(items)
+    check_images(items, headers, crop=augment.crop, resize=augment.resize)
+    return headers
+
+
+def _views(*sets: ImageSet) -> Iterator[View]:
+    return (images.view(item) for images in sets for item in images.items)

@@ -12,6 +12,7 @@ from gantrans.core.device import Core
 from gantrans.core.seed import seed_torch
 from gantrans.data.pixels import MODES
 from gantrans.errors import ConfigError
+from gantrans.kernels.conv import set_fast
 from gantrans.methods.adversary import Restraint
 from gantrans.methods.base import Method, Role
 from gantrans.methods.cut import CUT
@@ -63,6 +64,7 @@ def build_networks(config: DictConfig, core: Core, method: Method) -> dict[str, 
         for role in method.roles:
             seed_torch("init", config.seed, role.name)
             networks[role.name] = core.place(_build(config, role, networks, shapes))
+            set_fast(networks[role.name], config.core.kernels == "auto")
     except ValueError as error:
         raise ConfigError(f"method: {error}") from error
     _check_crop(config.augment.crop, networks)

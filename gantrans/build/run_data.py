@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from gantrans.data.augment import Augment
+from gantrans.data.cache import Cache, plan
+from gantrans.data.memory import free_bytes
+from gantrans.data.pixels import View
+from gantrans.data.preflight import Headers
 from gantrans.data.samples import Samples
+from gantrans.errors import ConfigError
 from gantrans.training.validate import Validation
+
+MIB = 2**20
+DEFAULT_MIB = 4096  # of data.cache_mib, where a quarter of the free memory is more
 
 
 @dataclass(frozen=True)
@@ -30,3 +40,19 @@ def build_augment(config: DictConfig) -> Augment:
     """The augmentation of a run. Raises ConfigError naming the key that is out of range."""
     values: Any = OmegaConf.to_container(config.augment)
     return Augment(**{**values, "scale": tuple(values["scale"])})
+
+
+def build_cache(config: DictConfig, views: Iterable[View], headers: Headers, taken: int = 0) -> Cache:
+    """The cache of data.cache_mib for these pictures, the most wanted first; `taken` bytes of it are in use.
+
+    Raises ConfigError.
+    """
+    asked, free = config.data.cache_mib, free_bytes()
+    if asked is not None and asked < 0:
+        raise ConfigError(
+            f"data.cache_mib={asked}: accepted: 0 (none) or more MiB, or null (what fits, {DEFAULT_MIB} at "
+            "the most)"
+        )
+    limit = min(DEFAULT_MIB * MIB, free // 4) if asked is None else min(asked * MIB, free * 3 // 4)
+    processes = max(config.core.processes, int(os.environ.get("LOCAL_WORLD_SIZE", 1)))  # on this machine
+    return plan(views, headers, limit // processes - taken)

@@ -26,6 +26,8 @@ class Data:
     source_mode: str = MISSING
     target_mode: str = MISSING
     val_fraction: float = MISSING
+    resampler: str = MISSING
+    cache_mib: int | None = MISSING
     workers: int | None = MISSING
 
 
@@ -64,6 +66,7 @@ class Train:
     stop_at: str | None = MISSING
     stages: list[Any] = MISSING
     batch_size: int = MISSING
+    accumulate: int = MISSING
     lr: float = MISSING
     betas: list[float] = MISSING
     schedule: str = MISSING
@@ -92,9 +95,18 @@ class Log:
 class Core:
     device: str = MISSING
     precision: str = MISSING
+    kernels: str = MISSING
+    compile: Any = MISSING  # a word, but YAML reads off as a boolean
+    graph: Any = MISSING  # auto, true or false
+    recompute: bool = MISSING
     deterministic: bool = MISSING
     threads: int | None = MISSING
     processes: int = MISSING
+    sync_norm: bool = MISSING
+    restarts: int = MISSING
+    nodes: int = MISSING
+    rendezvous: str | None = MISSING
+    run_id: str | None = MISSING
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from importlib.metadata import version
 
 import torch
@@ -12,14 +13,18 @@ from torch import nn
 
 from gantrans.build.checks import check_numbers, steps
 from gantrans.build.data import RunData
+from gantrans.build.fleet import check_batch, check_devices
 from gantrans.build.method import GENERATORS, build_networks
+from gantrans.build.pace import set_pace
 from gantrans.core.device import Core, open_core
 from gantrans.core.heap import keep_large_blocks
+from gantrans.core.ranks import ALONE, Ranks
 from gantrans.durations import parse_duration
 from gantrans.errors import ConfigError
 from gantrans.inference.bundle import Card
 from gantrans.methods.base import Method, translators
 from gantrans.nets import catalogue
+from gantrans.nets.norm import synchronise_norm
 from gantrans.training.clock import Intervals
 from gantrans.training.ema import ema_copy
 from gantrans.training.job import Job, Schedule
@@ -32,17 +37,24 @@ from gantrans.training.validate import Validation
 INTERVALS = ("log.every", "val.every", "train.save_every")
 
 
-def build_core(config: DictConfig) -> Core:
+def build_core(config: DictConfig, ranks: Ranks = ALONE) -> Core:
     """Open the device and set threads; the only place where a run changes process-wide settings."""
     core = config.core
-    if core.processes != 1:
-        raise ConfigError(f"core.processes={core.processes}: this version trains in one process; use 1")
     if core.threads is not None:
         if core.threads < 1:
             raise ConfigError(f"core.threads={core.threads}: must be 1 or more")
         torch.set_num_threads(core.threads)
+    elif ranks.local_world > 1:
+        torch.set_num_threads(max(1, torch.get_num_threads() // ranks.local_world))
     keep_large_blocks()
-    return open_core(core.device, core.precision, deterministic=core.deterministic)
+    opened = open_core(core.device, core.precision, deterministic=core.deterministic)
+    if ranks.world == 1:
+        return opened
+    check_batch(config, ranks.world)
+    if opened.device.type == "cuda":
+        check_devices(ranks.local_world, torch.cuda.device_count())
+        return replace(opened, ranks=ranks, device=torch.device("cuda", ranks.local))
+    return replace(opened, ranks=ranks)
 
 
 def build_job(config: DictConfig, run: RunFolder, core: Core, data: RunData, method: Method) -> Job:
@@ -51,6 +63,7 @@ def build_job(config: DictConfig, run: RunFolder, core: Core, data: RunData, met
     check_numbers(config)
     stages = _stages(config)
     networks = build_networks(config, core, method)
+    pace = set_pace(config, core, method, networks)
     t, batch = config.train, config.train.batch_size
     ways = translators(method.roles)
     state = State(
@@ -62,6 +75,8 @@ def build_job(config: DictConfig, run: RunFolder, core: Core, data: RunData, met
     describable = all(isinstance(networks[role], GENERATORS) for role in ways.values())
     cards = _cards(config, networks, ways, data, describable=describable)
     state.data = data.provenance["train_images_hash"]
+    state.helpers = tuple(role.name for role in method.roles if role.kind == "helper")
+    _synchronise(config, core, networks)
     images = len(data.train)
     return Job(
         run=run,
@@ -76,7 +91,7 @@ def build_job(config: DictConfig, run: RunFolder, core: Core, data: RunData, met
         total=parse_duration(t.total, "train.total"),
         every=Intervals(*(steps(config, key, images) for key in INTERVALS)),
         batch_size=batch,
-        workers=_workers(config.data.workers, images, batch),
+        workers=_workers(config.data.workers, images, batch, core.ranks.local_world),
         seed=config.seed,
         best=_best(config.val.best, data.validation),
         keep_last=t.keep_last,
@@ -84,7 +99,17 @@ def build_job(config: DictConfig, run: RunFolder, core: Core, data: RunData, met
         stop_at=None if t.stop_at is None else steps(config, "train.stop_at", images),
         describable=describable,
         stages=stages,
+        pace=pace,
     )
+
+
+def _synchronise(config: DictConfig, core: Core, networks: dict[str, nn.Module]) -> None:
+    """Batch norm over all processes, where asked for; averages are copies of networks and never train."""
+    try:
+        for network in networks.values():
+            synchronise_norm(network, core.ranks.sum if config.core.sync_norm else None)
+    except ValueError as error:
+        raise ConfigError(f"core.sync_norm=true: {error}") from error
 
 
 def _stages(config: DictConfig) -> tuple[Stage, ...]:
@@ -133,10 +158,11 @@ def _cards(
     return cards
 
 
-def _workers(asked: int | None, images: int, batch_size: int) -> int:
-    """One process for every two cores, 1 to 4; none where starting one would cost more than it brings."""
+def _workers(asked: int | None, images: int, batch_size: int, processes: int) -> int:
+    """One loader for every two cores of a process's, 1 to 4; none where starting one would cost more than it
+    brings."""
     if asked is not None:
         return asked
     if images * batch_size < 16 or sys.platform == "win32":
         return 0
-    return min(4, max(1, (os.cpu_count() or 1) // 2))
+    return min(4, max(1, (os.cpu_count() or 1) // 2 // processes))

@@ -75,23 +75,29 @@ def _run(verb: str, args: list[str]) -> int:
     try:
         import_module(f"gantrans.cli.{MODULES.get(verb, verb)}").run(args)
         sys.stdout.flush()
-    except GantransError as error:
-        return _fail(error.title, str(error), error.exit_code)
     except KeyboardInterrupt:
         return _fail("interrupted", "stopped at once", 130)
     except BrokenPipeError:  # the reader of our output has gone, as in `gantrans train --help | head`
         sys.stderr.close()
         return 0
-    except OSError as error:
-        if error.errno in _DISK or (error.errno in _PATH and error.filename):
-            return _fail("storage error", _storage(error), 5)
-        return _bug(error)
     except Exception as error:
-        if "have a deterministic implementation" in str(error):
-            return _fail("config error", "core.deterministic=true: " + str(error).split(". ")[0]
-                         + "; use core.deterministic=false or core.device=cpu", 2)  # fmt: skip
-        return _fail("out of memory", _memory(error, verb), 1) if _is_memory(error) else _bug(error)
+        told = explain(error, verb)
+        return _fail(*told) if told else _bug(error)
     return 0
+
+
+def explain(error: Exception, verb: str) -> tuple[str, str, int] | None:
+    """Title, message and exit code of what a user can mend; None for a bug of ours."""
+    if isinstance(error, GantransError):
+        return error.title, str(error), error.exit_code
+    if isinstance(error, OSError):
+        if error.errno in _DISK or (error.errno in _PATH and error.filename):
+            return "storage error", _storage(error), 5
+        return None
+    if "have a deterministic implementation" in str(error):
+        return ("config error", "core.deterministic=true: " + str(error).split(". ")[0]
+                + "; use core.deterministic=false or core.device=cpu", 2)  # fmt: skip
+    return ("out of memory", _memory(error, verb), 1) if _is_memory(error) else None
 
 
 def _storage(error: OSError) -> str:

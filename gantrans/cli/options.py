@@ -118,6 +118,7 @@ def _sweep(verb: str, options: Options, task: Callable[[DictConfig, list[str]], 
 
     recipe_file, overrides = _checked(verb, options)
     stopped: list[Interrupted] = []
+    here = os.getpid()
 
     def job(config: DictConfig) -> None:
         given = list(HydraConfig.get().overrides.task)
@@ -126,6 +127,8 @@ def _sweep(verb: str, options: Options, task: Callable[[DictConfig, list[str]], 
             require(config)
             task(config, given + ([f"recipe={recipe_file}"] if recipe_file else []))
         except Interrupted as error:
+            if os.getpid() != here:  # a launcher gave this job a process of its own
+                raise
             stopped.append(error)
             raise KeyboardInterrupt from error  # Hydra would go on with the next job otherwise
 

@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gantrans.errors import ConfigError
+from gantrans.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from gantrans.cli.train import Parts
     from gantrans.training.job import Job
     from gantrans.training.run_folder import RunFolder
 
@@ -77,40 +78,61 @@ def _resume(path: Path, overrides: list[str], *, show: bool) -> None:
         raise ConfigError(
             f"{group}: resume changes single keys (recipe.steps=[...]), it makes no new choices"
         )
+    config = load_config(open_run(path, lock=False).config, overrides)
+    _own_plugins(list(config.plugins), overrides)
+    _same_history(config, overrides)
+    if show:
+        print(OmegaConf.to_yaml(config), end="")
+        return
+    _distribute(config, path, overrides)
+
+
+def _distribute(config: DictConfig, path: Path, overrides: list[str]) -> None:
+    """Go on in as many processes as the config asks for."""
+    from gantrans.build.fleet import build_fleet
+    from gantrans.cli.train import prepare
+    from gantrans.cli.workers import Order, join, start
+    from gantrans.core.launch import started_by_a_launcher
+    from gantrans.training.run_folder import open_run
+
+    fleet = build_fleet(config, path)
+    if started_by_a_launcher():
+        join(Order("resume", config, overrides, path))
+        return
+    if fleet.nodes > 1:
+        start(Order("resume", config, overrides, path), fleet, None)
+        return
     folder = open_run(path)
     try:
-        config = load_config(folder.config, overrides)
-        _own_plugins(list(config.plugins), overrides)
-        _same_history(config, overrides)
-        if show:
-            print(OmegaConf.to_yaml(config), end="")
-            return
-        _go_on(config, folder, overrides)
+        if fleet.world > 1:
+            start(Order("resume", config, overrides, path, locked=True), fleet, folder)
+        else:
+            go_on(config, folder, overrides, prepare(config))
     finally:
         folder.close()
 
 
-def _go_on(config: DictConfig, folder: RunFolder, overrides: list[str]) -> None:
-    from gantrans.build.data import build_data
-    from gantrans.build.method import build_method
-    from gantrans.build.training import build_core, build_job
+def go_on(config: DictConfig, folder: RunFolder, overrides: list[str], parts: Parts) -> None:
+    """Train from the newest checkpoint on; `overrides` have changed the config since."""
+    from gantrans.build.training import build_job
     from gantrans.cli.train import fit
     from gantrans.training.clock import planned_steps
     from gantrans.training.step import set_base_rate
 
-    core = build_core(config)
-    method = build_method(config)
-    job = build_job(config, folder, core, build_data(config, method.learns_from), method)
-    folder.make_folders()
-    if any(folder.checkpoints.iterdir()):
+    core, method, data = parts
+    ranks = core.ranks
+    job = build_job(config, folder, core, data, method)
+    if ranks.first:
+        folder.make_folders()
+    if ranks.share(ranks.first and any(folder.checkpoints.iterdir())):
         _load(job, folder)
         set_base_rate(job.state.optimizers, config.train.lr)
     total = planned_steps(job.total, job.state, images=len(job.train), batch_size=job.batch_size)
-    finished = folder.read_status().get("state") == "finished"
+    finished = ranks.share(folder.read_status().get("state") == "finished")
     if finished and total is not None and job.state.step >= total:
-        print(f"finished  already, at step {job.state.step}; to go further give a longer train.total=...")
+        _say(job, f"finished  already, at step {job.state.step}; to go further give a longer train.total=...")
         return
-    if overrides:
+    if overrides and ranks.first:
         folder.write("config.yaml", job.config_text)
         earlier = (
             (folder.path / "overrides.txt").read_text() if (folder.path / "overrides.txt").exists() else ""
@@ -118,22 +140,36 @@ def _go_on(config: DictConfig, folder: RunFolder, overrides: list[str]) -> None:
         folder.write(
             "overrides.txt", earlier + f"# resumed at step {job.state.step}\n" + "\n".join(overrides) + "\n"
         )
-    print(f"resuming  at step {job.state.step}")
+    _say(job, f"resuming  at step {job.state.step}")
     fit(job)
+
+
+def _say(job: Job, text: str) -> None:
+    """Print once, whatever the number of processes; notes go to stderr."""
+    if job.core.ranks.first:
+        print(text, file=sys.stderr if text.startswith("note") else sys.stdout)
 
 
 def _load(job: Job, folder: RunFolder) -> None:
     """Take over the newest valid checkpoint, and say what is not as it was."""
     from gantrans.training.checkpoint import load_newest
 
-    data_now = job.state.data
+    data_now, ranks = job.state.data, job.core.ranks
     saved, state, damaged = load_newest(folder.checkpoints)
     if damaged:
-        print(f"note      damaged, so not used: {', '.join(damaged)}; {saved.path.name} is", file=sys.stderr)
-    job.state.load_state_dict(state)
+        _say(job, f"note      damaged, so not used: {', '.join(damaged)}; {saved.path.name} is")
+    job.state.load_state_dict(state, ranks.rank)
+    if len(steps := set(ranks.exchange(saved.step))) > 1:
+        raise CheckpointError(
+            f"{folder.checkpoints}: the processes see different newest checkpoints (steps "
+            f"{', '.join(map(str, sorted(steps)))}); all machines must see one folder, whole"
+        )
+    before = 1 + len(state.get("others", ()))
+    if before != ranks.world:
+        said = f"was saved by {before} process(es) and goes on in {ranks.world}, so not bit for bit"
+        _say(job, f"note      the run {said}")
     if job.state.data != data_now:
-        said = "note      the training images have changed: the run goes on, but not bit for bit"
-        print(said, file=sys.stderr)
+        _say(job, "note      the training images have changed: the run goes on, but not bit for bit")
         job.state.data = data_now
 
 

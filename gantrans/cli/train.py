@@ -16,8 +16,15 @@ from gantrans.cli.options import run_verb
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from gantrans.build.data import RunData
+    from gantrans.core.device import Core
+    from gantrans.core.ranks import Ranks
+    from gantrans.methods.base import Method
     from gantrans.training.job import Job
     from gantrans.training.reporting import Reporting
+    from gantrans.training.run_folder import RunFolder
+
+    Parts = tuple[Core, Method, RunData]
 
 
 def run(args: list[str]) -> None:
@@ -26,23 +33,27 @@ def run(args: list[str]) -> None:
 
 
 def launch(config: DictConfig, overrides: list[str]) -> None:
-    """Train from a complete config in a new run folder."""
-    from gantrans.build.data import build_data
-    from gantrans.build.method import build_method
-    from gantrans.build.training import build_core, build_job
+    """Train from a complete config in a new run folder, in as many processes as it asks for."""
+    from gantrans.build.fleet import build_fleet
+    from gantrans.cli.workers import Order, join, start
+    from gantrans.core.launch import started_by_a_launcher
     from gantrans.training.run_folder import create_run
 
-    core = build_core(config)
-    method = build_method(config)
-    data = build_data(config, method.learns_from)
-    folder = create_run(Path(config.run.dir).expanduser() if config.run.dir else None, config.task or "train")
+    path = Path(config.run.dir).expanduser() if config.run.dir else None
+    fleet = build_fleet(config, path)
+    if started_by_a_launcher():
+        join(Order("train", config, overrides, path))
+        return
+    parts = prepare(config)
+    if fleet.nodes > 1:
+        start(Order("train", config, overrides, path), fleet, None)
+        return
+    folder = create_run(path, config.task or "train")
     try:
-        job = build_job(config, folder, core, data, method)
-        folder.write("config.yaml", job.config_text)
-        folder.make_folders()
-        folder.write("overrides.txt", "".join(f"{o}\n" for o in overrides))
-        folder.write("env.json", json.dumps(environment(), indent=2) + "\n")
-        fit(job)
+        if fleet.world > 1:
+            start(Order("train", config, overrides, folder.path, locked=True), fleet, folder)
+        else:
+            begin(config, overrides, folder, parts)
     except BaseException:
         folder.discard_if_unused()
         raise
@@ -50,12 +61,44 @@ def launch(config: DictConfig, overrides: list[str]) -> None:
         folder.close()
 
 
+def prepare(config: DictConfig, ranks: Ranks | None = None) -> Parts:
+    """What can be refused before there is a run folder."""
+    from gantrans.build.checks import check_numbers
+    from gantrans.build.data import build_data
+    from gantrans.build.method import build_method
+    from gantrans.build.training import build_core
+    from gantrans.core.ranks import ALONE
+
+    core = build_core(config, ranks or ALONE)
+    method = build_method(config)
+    data = build_data(config, method.learns_from)
+    check_numbers(config)
+    return core, method, data
+
+
+def begin(config: DictConfig, overrides: list[str], folder: RunFolder, parts: Parts) -> None:
+    """Train from the first step on; rank 0 writes down from what."""
+    from gantrans.build.training import build_job
+
+    core, method, data = parts
+    job = build_job(config, folder, core, data, method)
+    if core.ranks.first:
+        folder.write("config.yaml", job.config_text)
+        folder.make_folders()
+        folder.write("overrides.txt", "".join(f"{o}\n" for o in overrides))
+        folder.write("env.json", json.dumps(environment(), indent=2) + "\n")
+    fit(job)
+
+
 def fit(job: Job) -> None:
     """Say what will happen, train, say what came of it."""
     from gantrans.training.loop import train
 
-    announce(job)
-    conclude(job, train(job))
+    if job.core.ranks.first:
+        announce(job)
+    report = train(job)
+    if job.core.ranks.first:
+        conclude(job, report)
 
 
 def announce(job: Job) -> None:
@@ -64,9 +107,19 @@ def announce(job: Job) -> None:
     print(f"run       {job.run.path}")
     print(f"data      {job.data}")
     print(f"networks  {networks} parameters")
-    print(f"device    {job.core.describe()}; {job.workers} loader processes", flush=True)
+    graph = ", steps as CUDA graphs" if job.pace.graph else ""
+    print(
+        f"device    {job.core.describe()}{graph}; {job.workers} loader processes{_several(job)}", flush=True
+    )
+    if job.pace.eager_because:
+        print(f"note      no CUDA graph: {job.pace.eager_because}", file=sys.stderr)
     if not job.describable:
         print("note      the generator is a class of your own: no bundle will be written", file=sys.stderr)
+
+
+def _several(job: Job) -> str:
+    world = job.core.ranks.world
+    return f" each, {world} processes, {job.batch_size // world} images a step each" if world > 1 else ""
 
 
 def conclude(job: Job, report: Reporting) -> None:

@@ -15,6 +15,7 @@ from gantrans import draws
 from gantrans.errors import ConfigError
 
 CELLS = 4  # warp: the crop is a mesh of CELLS x CELLS quadrilaterals
+_MESH_DRAWS = 2 + 2 * (CELLS + 1) ** 2  # angle, zoom, a shift of each corner
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Geometry:
     mesh: np.ndarray | None = field(default=None, compare=False)
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
-        """Cut, flip, turn or warp one picture (H, W, C) of uint8 or uint16."""
+        """Cut, flip, turn or warp one picture (H, W, C) of uint8 or uint16; where slicing is exact, a view of
+        it."""
         left, top, width, height = self.box
         if self.mesh is None:
             out = pixels[top : top + height, left : left + width]
@@ -39,7 +41,7 @@ class Geometry:
             out = _warp(pixels, self.mesh, width, height)
         if self.flip:
             out = out[:, ::-1]
-        return np.ascontiguousarray(np.rot90(out, self.turns))
+        return np.rot90(out, self.turns) if self.turns else out
 
 
 @dataclass(frozen=True)
@@ -90,12 +92,13 @@ class Augment:
         left, top = draws.integer(rng, 0, width - crop_w), draws.integer(rng, 0, height - crop_h)
         flip = self.flip and rng.random() < 0.5
         turns = draws.integer(rng, 0, 3) if self.quarter_turns else 0
+        box = (left, top, crop_w, crop_h)
+        if self.rotate_deg == 0 and self.scale == (1.0, 1.0) and self.warp == 0:
+            rng.random(_MESH_DRAWS)  # jitter's draws come after those of the mesh, needed or not
+            return Geometry(box, flip, turns)
         angle = math.radians(draws.uniform(rng, -self.rotate_deg, self.rotate_deg))
         zoom = draws.log_uniform(rng, *self.scale)
         shifts = rng.random((CELLS + 1, CELLS + 1, 2)) * 2 - 1
-        box = (left, top, crop_w, crop_h)
-        if self.rotate_deg == 0 and self.scale == (1.0, 1.0) and self.warp == 0:
-            return Geometry(box, flip, turns)
         return Geometry(box, flip, turns, _mesh(box, angle, zoom, shifts * self.warp))
 
     def jitter(self, rng: np.random.Generator, pixels: np.ndarray, strength: float) -> np.ndarray:
@@ -104,7 +107,7 @@ class Augment:
             return pixels
         top = np.iinfo(pixels.dtype).max
         bright, contrast, saturation = (draws.uniform(rng, 1 - strength, 1 + strength) for _ in range(3))
-        x01 = pixels.astype(np.float32) / top * bright
+        x01 = pixels.astype(np.float32, order="C") / top * bright  # means depend on the order of memory
         x01 = x01.mean() + (x01 - x01.mean()) * contrast
         grey = x01.mean(axis=2, keepdims=True)
         x01 = grey + (x01 - grey) * saturation

@@ -5,40 +5,54 @@ Nothing here knows of batches, workers or time: `pair(epoch, index)` is a pure f
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from gantrans import draws
 from gantrans.data.augment import Augment
+from gantrans.data.cache import NO_CACHE, Cache
 from gantrans.data.layouts import Item
 from gantrans.data.order import place
-from gantrans.data.pixels import enlarged, opaque, shorter_side, to_mode
+from gantrans.data.pixels import Look, View, enlarged
 from gantrans.data.samples import Sample
 from gantrans.degrade.recipe import Recipe, crop_to_multiple, degrade
 from gantrans.errors import DataError
 
 Pair = tuple[np.ndarray, np.ndarray]  # source and target, (H, W, C), uint8 or uint16
-Reader = Callable[[Item, int], Pair]
 
 
-def read_files(item: Item, draw: int) -> Pair:
-    """A paired layout: two files. The draw plays no part."""
-    del draw
-    return opaque(item.source), opaque(item.target)
+class Reader(Protocol):
+    """How a layout's files become pairs."""
+
+    def views(self, item: Item, source: Look, target: Look) -> tuple[View, ...]:
+        """The pictures that a pair is made of."""
+        ...
+
+    def pair(self, item: Item, draw: int, pictures: list[np.ndarray], source: Look, target: Look) -> Pair:
+        """The pair, in its looks, from those pictures."""
+        ...
 
 
 @dataclass(frozen=True)
-class Swapped:
-    """Another reader with source and target exchanged."""
+class ReadFiles:
+    """A paired layout: two files; with `swap` they change places. The draw plays no part."""
 
-    reader: Reader
+    swap: bool = False
 
-    def __call__(self, item: Item, draw: int) -> Pair:
-        source, target = self.reader(item, draw)
-        return target, source
+    def views(self, item: Item, source: Look, target: Look) -> tuple[View, ...]:
+        files = (item.target, item.source) if self.swap else (item.source, item.target)
+        return View(files[0], source), View(files[1], target)
+
+    def pair(self, item: Item, draw: int, pictures: list[np.ndarray], source: Look, target: Look) -> Pair:
+        del item, draw, source, target
+        return pictures[0], pictures[1]
+
+
+read_files = ReadFiles()
 
 
 @dataclass(frozen=True)
@@ -47,12 +61,12 @@ class ReadHalves:
 
     side: str
 
-    def __call__(self, item: Item, draw: int) -> Pair:
-        del draw
-        pixels = opaque(item.source)
-        half = pixels.shape[1] // 2
-        left, right = pixels[:, :half], pixels[:, half : 2 * half]
-        return (left, right) if self.side == "left" else (right, left)
+    def views(self, item: Item, source: Look, target: Look) -> tuple[View, ...]:
+        other = {"left": "right", "right": "left"}[self.side]
+        return View(item.source, source, self.side), View(item.source, target, other)
+
+    def pair(self, item: Item, draw: int, pictures: list[np.ndarray], source: Look, target: Look) -> Pair:
+        return read_files.pair(item, draw, pictures, source, target)
 
 
 @dataclass(frozen=True)
@@ -62,15 +76,20 @@ class DegradeClean:
     recipe: Recipe
     seed: int
 
-    def __call__(self, item: Item, draw: int) -> Pair:
-        target = crop_to_multiple(opaque(item.target), self.recipe.scale)
-        source, _ = degrade(self.recipe, target, seed=self.seed, key=item.key, draw=draw)
-        return source, target
+    def views(self, item: Item, source: Look, target: Look) -> tuple[View, ...]:
+        del source, target  # the recipe sees the file's own channels and size
+        return (View(item.target),)
+
+    def pair(self, item: Item, draw: int, pictures: list[np.ndarray], source: Look, target: Look) -> Pair:
+        clean = crop_to_multiple(pictures[0], self.recipe.scale)
+        degraded, _ = degrade(self.recipe, clean, seed=self.seed, key=item.key, draw=draw)
+        return source.of(degraded), target.of(clean)
 
 
 @dataclass(frozen=True)
 class PairDataset:
-    """The images of one split. `source_mode` and `target_mode` are "rgb" or "grey".
+    """The images of one split. `source_mode` and `target_mode` are "rgb" or "grey"; `resampler` does what
+    augment.resize asks for (data/pixels.py).
 
     Sources are 1/`scale` the size of their targets (recipe lowres, or such files).
     """
@@ -82,26 +101,38 @@ class PairDataset:
     source_mode: str = "rgb"
     target_mode: str = "rgb"
     scale: int = 1
+    resampler: str = "pillow"
+    cache: Cache = field(default=NO_CACHE, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.items)
 
+    def views(self, item: Item) -> tuple[View, ...]:
+        """The pictures that the pair of `item` is made of."""
+        return self.reader.views(item, *self._looks)
+
+    @cached_property
+    def _looks(self) -> tuple[Look, Look]:
+        resize = self.augment.resize
+        return Look(self.source_mode, resize, self.resampler), Look(self.target_mode, resize, self.resampler)
+
     def whole(self, index: int, draw: int = 0) -> Pair:
         """Item `index` without random augmentation, as a user has it: whole, in the chosen modes, a source of
         1/`scale` the target's size; resized if so configured."""
-        item = self.items[index]
-        source, target = self.reader(item, draw)
-        target = to_mode(target, self.target_mode)
-        source = to_mode(source, self.source_mode)
-        expected = tuple(side // self.scale for side in target.shape[:2])
-        if source.shape[:2] != expected:
-            (sh, sw), (th, tw) = source.shape[:2], target.shape[:2]
+        source, target = (np.ascontiguousarray(picture) for picture in self._whole(index, draw))
+        return source, target
+
+    def _whole(self, index: int, draw: int) -> Pair:
+        """The same in whatever order memory has it; read-only where it is the cache's."""
+        item, looks = self.items[index], self._looks
+        pictures = self.cache.fetch(*self.reader.views(item, *looks))
+        source, target = self.reader.pair(item, draw, pictures, *looks)
+        (sh, sw), (th, tw) = source.shape[:2], target.shape[:2]
+        if (sh, sw) != (th // self.scale, tw // self.scale):
             raise DataError(
                 f"{item.source} is {sw}x{sh} but {item.target} is {tw}x{th}: sources must be 1/{self.scale} "
                 "of their targets' size here, as the others are; resize or remove it"
             )
-        if self.augment.resize:
-            source, target = (shorter_side(p, self.augment.resize) for p in (source, target))
         return source, target
 
     def sample(self, position: int) -> Sample:
@@ -110,8 +141,11 @@ class PairDataset:
         return Sample(self.items[index].key, *self.pair(epoch, index))
 
     def pair(self, epoch: int, index: int) -> Pair:
-        """Item `index` as it is seen in `epoch`: degraded and augmented by draws of (seed, epoch, key)."""
-        source, target = self.whole(index, draw=epoch)
+        """Item `index` as it is seen in `epoch`: degraded and augmented by draws of (seed, epoch, key).
+
+        May be read-only, and in any order of memory.
+        """
+        source, target = self._whole(index, epoch)
         source = enlarged(source, target)
         key, crop = self.items[index].key, self.augment.crop
         height, width = target.shape[:2]

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from gantrans.data.pixels import resized
 from gantrans.degrade.recipe import Recipe, crop_to_multiple, degrade
 from gantrans.errors import DataError, GantransError
-from gantrans.imaging import colour, filters, ranges
+from gantrans.imaging import colour
 from gantrans.imaging.read import UnreadableImage, read
 from gantrans.imaging.write import encode, write_atomic
 
@@ -139,8 +140,7 @@ def _fitted(pixels: np.ndarray, size: int | None) -> np.ndarray:
         raise DataError(f"{width}x{height} is smaller than size={size}, and images are never enlarged")
     if shorter > size:
         height, width = (max(size, round(side * size / shorter)) for side in (height, width))
-        resized = filters.resize(ranges.to_x01(pixels), height, width, "bicubic")
-        pixels = ranges.from_x01(resized, pixels.dtype)
+        pixels = resized(pixels, height, width)
     top, left = (height - size) // 2, (width - size) // 2
     return pixels[top : top + size, left : left + size]
 

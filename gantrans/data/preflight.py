@@ -10,13 +10,16 @@ from gantrans.data.layouts import Item
 from gantrans.errors import DataError
 from gantrans.imaging.read import Header, UnreadableImage, probe
 
+Headers = dict[Path, Header]
 
-def check_headers(items: list[Item], *, crop: int | None, resize: int | None, halves: bool) -> int:
+
+def check_headers(
+    items: list[Item], headers: Headers, *, crop: int | None, resize: int | None, halves: bool
+) -> int:
     """How many times larger than their sources the targets are.
 
-    Raises DataError naming files that cannot be read, do not fit together, or are smaller than the crop.
+    Raises DataError naming files that do not fit together, or are smaller than the crop.
     """
-    headers = _headers({path for item in items for path in (item.source, item.target)})
     scale = _common_scale(items, headers)
     if halves:
         _check_halves(items, headers)
@@ -25,16 +28,15 @@ def check_headers(items: list[Item], *, crop: int | None, resize: int | None, ha
     return scale
 
 
-def check_images(items: list[Item], *, crop: int | None, resize: int | None) -> None:
-    """The same for images without partners: each must be readable, and as large as the crop."""
-    headers = _headers({item.source for item in items})
+def check_images(items: list[Item], headers: Headers, *, crop: int | None, resize: int | None) -> None:
+    """The same for images without partners: each must be as large as the crop."""
     if crop and not resize:
         _check_crop(items, headers, crop, halves=False)
 
 
-def _headers(paths: set[Path]) -> dict[Path, Header]:
+def read_headers(items: list[Item]) -> Headers:
     """The header of each file. Raises DataError naming those that cannot be read."""
-    files = sorted(paths)
+    files = sorted({path for item in items for path in (item.source, item.target)})
     found = {path: _probe(path) for path in tqdm(files, "reading headers", disable=None, delay=2)}
     broken = [header for header in found.values() if isinstance(header, UnreadableImage)]
     if broken:
@@ -53,7 +55,7 @@ def _probe(path: Path) -> Header | UnreadableImage:
         return error
 
 
-def _common_scale(items: list[Item], headers: dict[Path, Header]) -> int:
+def _common_scale(items: list[Item], headers: Headers) -> int:
     """How many times larger than its source every target is. Raises DataError naming the first that
     differs."""
     scales: dict[int, Item] = {}
@@ -75,7 +77,7 @@ def _common_scale(items: list[Item], headers: dict[Path, Header]) -> int:
     return next(iter(scales))
 
 
-def _check_halves(items: list[Item], headers: dict[Path, Header]) -> None:
+def _check_halves(items: list[Item], headers: Headers) -> None:
     odd = next((i.source for i in items if headers[i.source].width % 2), None)
     if odd is not None:
         raise DataError(
@@ -84,7 +86,7 @@ def _check_halves(items: list[Item], headers: dict[Path, Header]) -> None:
         )
 
 
-def _check_crop(items: list[Item], headers: dict[Path, Header], crop: int, halves: bool) -> None:
+def _check_crop(items: list[Item], headers: Headers, crop: int, halves: bool) -> None:
     sizes = [
         (min(headers[i.target].width // (2 if halves else 1), headers[i.target].height), i.target)
         for i in items

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from gantrans.data.pixels import into_planes
 from gantrans.data.samples import Sample, Samples
 from gantrans.errors import DataError, GantransError
+from gantrans.imaging.ranges import to_x01
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,21 @@ class RawBatch:
 
 @dataclass(frozen=True)
 class StepSampler:
-    """The positions of every batch from `first_step` on, without end."""
+    """The positions of every batch from `first_step` on, without end.
+
+    part: the places in each batch that are this process's; None: all of them.
+    """
 
     batch_size: int
     first_step: int
+    part: range | None = None
 
     def __iter__(self) -> Iterator[range]:
+        part = range(self.batch_size) if self.part is None else self.part
         step = self.first_step
         while True:
-            yield range(step * self.batch_size, (step + 1) * self.batch_size)
+            start = step * self.batch_size
+            yield range(start + part.start, start + part.stop)
             step += 1
 
 
@@ -60,12 +68,21 @@ class _Addressed(Dataset[Sample | GantransError]):
 
 
 def batches(
-    samples: Samples, *, batch_size: int, first_step: int, workers: int, pin: bool = False
+    samples: Samples,
+    *,
+    batch_size: int,
+    first_step: int,
+    workers: int,
+    pin: bool = False,
+    part: range | None = None,
 ) -> Iterator[RawBatch]:
-    """The stream of training batches from `first_step` on. Raises DataError naming an unusable image."""
+    """The stream of training batches from `first_step` on; of each `part` (see StepSampler).
+
+    Raises DataError naming an unusable image.
+    """
     loader = DataLoader(
         _Addressed(samples),
-        batch_sampler=StepSampler(batch_size, first_step),  # type: ignore[arg-type]
+        batch_sampler=StepSampler(batch_size, first_step, part),  # type: ignore[arg-type]
         num_workers=workers,
         collate_fn=_collate,
         pin_memory=pin,
@@ -115,7 +132,10 @@ def _collate(samples: list[Sample | GantransError]) -> RawBatch | GantransError:
 
 
 def _stack(images: Sequence[np.ndarray]) -> Tensor:
-    if all(image.dtype == np.uint8 for image in images):
-        return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
-    x01 = [image.astype(np.float32) / np.iinfo(image.dtype).max for image in images]
-    return torch.from_numpy(np.stack(x01)).permute(0, 3, 1, 2).contiguous()
+    """(N, C, H, W) uint8, or x01 where an image has 16 bits; each image is copied once."""
+    height, width, channels = images[0].shape
+    plain = all(image.dtype == np.uint8 for image in images)
+    stacked = np.empty((len(images), channels, height, width), np.uint8 if plain else np.float32)
+    for image, out in zip(images, stacked, strict=True):
+        into_planes(image if plain else to_x01(image), out)
+    return torch.from_numpy(stacked)

@@ -5,16 +5,18 @@ Each folder is a row of its own: endless, in an order and with augmentation of i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from gantrans import draws
 from gantrans.data.augment import Augment
+from gantrans.data.cache import NO_CACHE, Cache
 from gantrans.data.dataset import PairDataset
 from gantrans.data.layouts import Item
 from gantrans.data.order import place
-from gantrans.data.pixels import opaque, shorter_side, to_mode
+from gantrans.data.pixels import Look, View
 from gantrans.data.samples import Sample
 from gantrans.errors import DataError
 
@@ -23,7 +25,8 @@ from gantrans.errors import DataError
 class ImageSet:
     """The images of one kind. `name` ("source", "target", "unpaired") is part of the address of every draw.
 
-    mode: "rgb" or "grey". jitter: brightness, contrast and saturation by up to +- this share.
+    mode: "rgb" or "grey". jitter: brightness, contrast and saturation by up to +- this share. resampler: what
+    does augment.resize (data/pixels.py).
     """
 
     name: str
@@ -32,19 +35,32 @@ class ImageSet:
     seed: int
     mode: str = "rgb"
     jitter: float = 0.0
+    resampler: str = "pillow"
+    cache: Cache = field(default=NO_CACHE, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.items)
 
     def whole(self, index: int) -> np.ndarray:
         """Image `index` without random augmentation, (H, W, C) uint8 or uint16; resized if so configured."""
-        pixels = to_mode(opaque(self.items[index].source), self.mode)
-        return shorter_side(pixels, self.augment.resize) if self.augment.resize else pixels
+        return np.ascontiguousarray(self._whole(index))
+
+    def view(self, item: Item) -> View:
+        """The picture that `item` is seen as."""
+        return View(item.source, self._look)
+
+    @cached_property
+    def _look(self) -> Look:
+        return Look(self.mode, self.augment.resize, self.resampler)
+
+    def _whole(self, index: int) -> np.ndarray:
+        """The same in whatever order memory has it; read-only where it is the cache's."""
+        return self.cache.fetch(self.view(self.items[index]))[0]
 
     def at(self, position: int) -> tuple[str, np.ndarray]:
         """The key of what comes at `position` of this row, and the image as it is seen then."""
         epoch, index = place(position, len(self.items), self.seed, self.name)
-        item, pixels = self.items[index], self.whole(index)
+        item, pixels = self.items[index], self._whole(index)
         height, width = pixels.shape[:2]
         crop = self.augment.crop
         if crop and min(height, width) < crop:

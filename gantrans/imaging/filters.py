@@ -123,12 +123,29 @@ def resize(x01: np.ndarray, height: int, width: int, method: str) -> np.ndarray:
 
     `method` is one of METHODS. The overshoot of bicubic and lanczos is clipped to [0, 1]. Raises ValueError.
     """
-    if method not in _METHODS:
-        raise ValueError(f"method {method!r}: accepted are {', '.join(METHODS)}")
-    if height < 1 or width < 1:
-        raise ValueError(f"size {width}x{height}: needed: 1x1 or more")
+    _check_resize(height, width, method)
     if x01.shape[:2] == (height, width):
         return x01.astype(np.float32)
     planes = [Image.fromarray(np.ascontiguousarray(x01[..., i], np.float32)) for i in range(x01.shape[2])]
     resized = [np.asarray(plane.resize((width, height), _METHODS[method])) for plane in planes]
     return np.clip(np.stack(resized, axis=2), 0, 1)
+
+
+def resize_u8(u8: np.ndarray, height: int, width: int, method: str) -> np.ndarray:
+    """The same of uint8 (H, W, 1 or 3) -> uint8, by Pillow's integers: in a third of the time, and the pixels
+    that other suites get. Raises ValueError.
+
+    Rows are rounded and clipped before columns are made: 0.1 to 0.3 levels from `resize` on average, several
+    in one sample of a thousand, where bright or dark edges overshoot.
+    """
+    _check_resize(height, width, method)
+    image = Image.fromarray(u8[..., 0] if u8.shape[2] == 1 else u8)
+    resized = np.asarray(image.resize((width, height), _METHODS[method]))
+    return resized[..., None] if resized.ndim == 2 else resized
+
+
+def _check_resize(height: int, width: int, method: str) -> None:
+    if method not in _METHODS:
+        raise ValueError(f"method {method!r}: accepted are {', '.join(METHODS)}")
+    if height < 1 or width < 1:
+        raise ValueError(f"size {width}x{height}: needed: 1x1 or more")

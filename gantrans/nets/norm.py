@@ -120,10 +120,11 @@ def per_image(
 ) -> Tensor:
     """(x - mean) / sqrt(var + eps) * weight + bias, mean and var over the pixels of a channel of an image.
 
-    Neither way returns a view, as `instance_norm` does, which costs a copy of all that comes after it. Batch
-    norm keeps channels last in both directions; group norm, for any number of images, only forwards.
+    Neither way returns a view, as `instance_norm` does, which costs a copy of all that comes after it. Group
+    norm takes any number of images, but on the CPU its gradient is slow where pictures lie channels last.
     """
     n, channels, height, width = x.shape
-    if n == 1:
-        return torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, eps)[0]
-    return torch.native_group_norm(x, weight, bias, n, channels, height * width, channels, eps)[0]
+    if n > 1 and (x.device.type != "cpu" or x.is_contiguous()):
+        return torch.native_group_norm(x, weight, bias, n, channels, height * width, channels, eps)[0]
+    images = [torch.native_batch_norm(i, weight, bias, None, None, True, 0.0, eps)[0] for i in x.split(1)]
+    return images[0] if n == 1 else torch.cat(images)

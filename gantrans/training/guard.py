@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from gantrans.core.ranks import ALONE, Ranks
 from gantrans.errors import DivergedError
 
 _ADVICE = (
@@ -14,26 +15,45 @@ _ADVICE = (
 
 
 class NanGuard:
-    """`watch` notes a flag on the device; `check` (at log and save time) reads them all in one copy."""
+    """`judge` and `saw` note each step; `check` (at log and save time) reads them all in one copy.
 
-    def __init__(self) -> None:
+    What one of several processes finds stops them all.
+    """
+
+    def __init__(self, ranks: Ranks = ALONE) -> None:
+        self._ranks = ranks
         self._seen: list[tuple[int, tuple[str, ...]]] = []
-        self._flags: list[Tensor] = []
+        self._marks: Tensor | None = None  # steps judged since the last check, and the first bad one or -1
 
-    def watch(self, step: int, keys: tuple[str, ...], loss: Tensor) -> None:
-        """Remember whether `loss` is finite at `step`, and which images the batch held."""
+    def judge(self, losses: list[Tensor]) -> None:
+        """The device's part of a step: whether all of its losses are finite. In place, as a captured step
+        marks the same tensor."""
+        if not losses:
+            return
+        if self._marks is None:
+            self._marks = torch.tensor([0, -1], device=losses[0].device)
+        judged, first = self._marks
+        finite = torch.isfinite(torch.stack([loss.detach() for loss in losses])).all()
+        first.copy_(torch.where(finite | (first >= 0), first, judged))
+        judged.add_(1)
+
+    def saw(self, step: int, keys: tuple[str, ...]) -> None:
+        """The host's part: which images the batch of `step` held."""
         self._seen.append((step, keys))
-        self._flags.append(torch.isfinite(loss.detach()))
 
     def check(self) -> None:
         """Raise DivergedError if any loss since the last check was not finite, naming step and images."""
-        seen, flags, self._seen, self._flags = self._seen, self._flags, [], []
-        if not flags:
+        seen, self._seen = self._seen, []
+        if not seen or self._marks is None:
             return
-        finite = torch.stack(flags).tolist()
-        if all(finite):
+        _, first = self._marks.tolist()
+        self._marks[0].zero_()
+        self._marks[1].fill_(-1)
+        bad = [found for found in self._ranks.exchange(None if first < 0 else seen[first]) if found]
+        if not bad:
             return
-        step, keys = seen[finite.index(False)]
+        step = min(step for step, _ in bad)
+        keys = [key for at, each in bad if at == step for key in each]
         raise DivergedError(
             f"the loss became NaN or infinite at step {step + 1}, on the images {', '.join(keys)}. "
             f"The last checkpoint is from before. {_ADVICE}"
@@ -41,8 +61,13 @@ class NanGuard:
 
     def check_weights(self, step: int, networks: dict[str, nn.Module]) -> None:
         """Raise DivergedError if a weight is not finite, so that such a state is never saved."""
-        for role, network in networks.items():
-            tensors = [t.detach() for t in (*network.parameters(), *network.buffers())]
-            finite = [torch.isfinite(t).all() for t in tensors if t.is_floating_point()]
-            if finite and not bool(torch.stack(finite).all()):
-                raise DivergedError(f"weights of the {role} became NaN or infinite by step {step}. {_ADVICE}")
+        bad = next((role for role, network in networks.items() if not _finite(network)), None)
+        role = next((role for role in self._ranks.exchange(bad) if role), None)
+        if role:
+            raise DivergedError(f"weights of the {role} became NaN or infinite by step {step}. {_ADVICE}")
+
+
+def _finite(network: nn.Module) -> bool:
+    tensors = [t.detach() for t in (*network.parameters(), *network.buffers())]
+    finite = [torch.isfinite(t).all() for t in tensors if t.is_floating_point()]
+    return not finite or bool(torch.stack(finite).all())

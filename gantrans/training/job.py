@@ -27,6 +27,20 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How steps are taken. graph: captured as CUDA graphs; strict: a batch that does not fit them is an error.
+
+    accumulate: the parts that a batch is cut into. eager_because: why nothing is captured, where that is
+    worth saying.
+    """
+
+    graph: bool = False
+    strict: bool = False
+    accumulate: int = 1
+    eager_because: str = ""
+
+
+@dataclass(frozen=True)
 class Job:
     """One training run. `best` names the validation metric that chooses the bundle; None keeps the latest.
     `stop_at` leaves at that step, saved, although the schedule goes on to `total`.
@@ -56,3 +70,4 @@ class Job:
     stop_at: int | None = None
     describable: bool = True
     stages: tuple[Stage, ...] = ()
+    pace: Pace = Pace()

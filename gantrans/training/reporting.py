@@ -16,10 +16,14 @@ from gantrans.training.sinks import Sinks
 
 
 class Reporting:
-    """Carries results of the run to its folder. Each method acts on the state as it is at this step."""
+    """Carries results of the run to its folder. Each method acts on the state as it is at this step.
 
-    def __init__(self, job: Job, sinks: Sinks, clock: Clock, guard: NanGuard) -> None:
+    All processes of a run call the same methods at the same steps; rank 0 alone has `sinks` and writes.
+    """
+
+    def __init__(self, job: Job, sinks: Sinks | None, clock: Clock, guard: NanGuard) -> None:
         self.job, self.sinks, self.clock, self.guard = job, sinks, clock, guard
+        self.ranks = job.core.ranks
         self.speed: dict[str, float] = {}
         self.validated: dict[str, float] = {}
         self.sample: Path | None = None
@@ -29,7 +33,9 @@ class Reporting:
         """Losses since the last log, learning rate, speed and memory. Raises DivergedError on NaN."""
         self.guard.check()
         state = self.job.state
-        means = state.meter.flush()
+        means = state.meter.flush(self.ranks)
+        if self.sinks is None:
+            return
         lr = {f"lr_{name}": o.param_groups[0]["lr"] for name, o in state.optimizers.items()}
         self.sinks.metrics(state.step, "train", {**means, **lr})
         self.speed = self.clock.lap(self.job.batch_size)
@@ -42,27 +48,34 @@ class Reporting:
         or the newest where nothing chooses."""
         self.guard.check()
         job, state = self.job, self.job.state
-        predictors = {
-            way: Predictor(state.averages[role], job.cards[way], job.core)
-            for way, role in translators(job.method.roles).items()
-        }
-        self.validated = job.validation.measure(predictors)
-        self.sinks.metrics(state.step, "val", self.validated)
-        for split, strip in job.validation.strips(predictors).items():
-            self.sinks.picture(state.step, f"probe/{split}", strip)
-            if split == "val":
-                self.sample = self.sinks.sample(state.step, strip)
-            elif split != "train":
-                self.sinks.sample(state.step, strip, split)
+        if self.sinks is not None:
+            self._look(self.sinks)
+        self.validated = self.ranks.share(self.validated)
         self._validated_at = state.step
         metric = job.best or "step"
         value = self.validated.get(metric, float(state.step))
         if state.best.get("metric") != metric or value > state.best["value"]:
             state.best = {"metric": metric, "value": value, "step": state.step}
-            self._bundle()
+            if self.ranks.first:
+                self._bundle()
             if state.step:
                 self.save()
         self.clock.restart_lap()
+
+    def _look(self, sinks: Sinks) -> None:
+        job, state = self.job, self.job.state
+        predictors = {
+            way: Predictor(state.averages[role], job.cards[way], job.core)
+            for way, role in translators(job.method.roles).items()
+        }
+        self.validated = job.validation.measure(predictors)
+        sinks.metrics(state.step, "val", self.validated)
+        for split, strip in job.validation.strips(predictors).items():
+            sinks.picture(state.step, f"probe/{split}", strip)
+            if split == "val":
+                self.sample = sinks.sample(state.step, strip)
+            elif split != "train":
+                sinks.sample(state.step, strip, split)
 
     def save(self) -> None:
         """Write a checkpoint of this step (once) and remove those no longer kept."""
@@ -72,9 +85,11 @@ class Reporting:
             return
         self.guard.check_weights(state.step, state.networks)
         metrics = self.validated if self._validated_at == state.step else {}
-        checkpoint.save(job.run.checkpoints, state.state_dict(), state.step, metrics)
-        best = state.best.get("step")
-        checkpoint.tidy(job.run.checkpoints, keep_last=job.keep_last, best_step=best, newest=state.step)
+        others = self.ranks.collect(state.own() if self.ranks.rank else None)[1:]
+        if self.ranks.first:
+            checkpoint.save(job.run.checkpoints, state.state_dict(others), state.step, metrics)
+            best = state.best.get("step")
+            checkpoint.tidy(job.run.checkpoints, keep_last=job.keep_last, best_step=best, newest=state.step)
         self._saved_at = state.step
         self.clock.restart_lap()
 
@@ -88,6 +103,8 @@ class Reporting:
 
     def status(self, state: str, **facts: object) -> None:
         """Write status.json with what is known at this step."""
+        if not self.ranks.first:
+            return
         now = self.job.state
         self.job.run.status(
             state,

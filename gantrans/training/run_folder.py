@@ -36,9 +36,12 @@ if hasattr(os, "register_at_fork"):
 
 
 class RunFolder:
-    """The files of one run. Open it with `create_run` or `open_run`; close it to give up the lock."""
+    """The files of one run. Open it with `create_run` or `open_run`; close it to give up the lock.
 
-    def __init__(self, path: Path) -> None:
+    lock: False where another process of the same run holds it.
+    """
+
+    def __init__(self, path: Path, *, lock: bool = True) -> None:
         self.path = path
         self.checkpoints = path / "checkpoints"
         self.samples = path / "samples"
@@ -46,7 +49,7 @@ class RunFolder:
         self.bundle = path / "bundle"
         self.metrics = path / "metrics.jsonl"
         self.config = path / "config.yaml"
-        self._lock = _lock(path)
+        self._lock = _lock(path) if lock else None
 
     def make_folders(self) -> None:
         for folder in (self.checkpoints, self.samples, self.tensorboard):
@@ -69,6 +72,15 @@ class RunFolder:
             return json.loads((self.path / "status.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
+
+    def sign(self, name: str) -> None:
+        """Leave `name` in the lock file, by which its owner knows the folder again."""
+        (self.path / ".lock").write_text(name, encoding="utf-8")
+
+    def sweep(self) -> None:
+        """Remove what a process left that was killed while writing; only for who may write."""
+        for left in self.path.rglob(TEMPORARY + "*"):
+            left.unlink(missing_ok=True)
 
     def discard_if_unused(self) -> None:
         """Remove the folder again if nothing was written to it, so that the same command can be given
@@ -106,15 +118,26 @@ def create_run(path: Path | None, name: str) -> RunFolder:
     raise BusyError(f"{stem}: a thousand runs started in this second; give run.dir=DIR")
 
 
-def open_run(path: Path) -> RunFolder:
-    """An existing run folder. Raises CheckpointError if it is none, BusyError if another process is in it."""
+def signed(path: Path) -> str:
+    """Who signed the run folder last; "" where nobody did."""
+    try:
+        return (path / ".lock").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def open_run(path: Path, *, lock: bool = True) -> RunFolder:
+    """An existing run folder; without the lock only to look at.
+
+    Raises CheckpointError if it is none, BusyError if another process is in it.
+    """
     if not (path / "config.yaml").is_file():
         raise CheckpointError(
             f"{path}: not a run folder (no config.yaml); give the folder that train printed"
         )
-    folder = RunFolder(path)
-    for left in path.rglob(TEMPORARY + "*"):  # by a process that was killed while writing; the lock is ours
-        left.unlink(missing_ok=True)
+    folder = RunFolder(path, lock=lock)
+    if lock:
+        folder.sweep()
     return folder
 
 

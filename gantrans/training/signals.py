@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import signal
+import time
 from types import FrameType, TracebackType
 
 
 class StopRequest:
-    """While the context is open, SIGINT and SIGTERM are only noted. `number` is the signal, or None."""
+    """While the context is open, SIGINT and SIGTERM are only noted. `number` is the signal, or None.
 
-    def __init__(self) -> None:
+    settle: seconds in which another SIGINT is taken for the same one. Of several processes each is sent
+    Ctrl-C twice, by the terminal and by the launcher.
+    """
+
+    def __init__(self, settle: float = 0.0) -> None:
         self.number: int | None = None
+        self._settle = settle
+        self._noted = 0.0
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> StopRequest:
@@ -23,6 +30,6 @@ class StopRequest:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.number is not None and number == signal.SIGINT:
+        if self.number is not None and number == signal.SIGINT and time.monotonic() >= self._noted:
             raise KeyboardInterrupt
-        self.number = number
+        self.number, self._noted = number, time.monotonic() + self._settle

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from gantrans.core.adam import FusedAdam
 from gantrans.core.device import Core
 from gantrans.core.seed import seed_torch
-from gantrans.methods.base import Method
+from gantrans.methods.base import Method, Phase
 from gantrans.training.ema import ema_decay, update_ema
+from gantrans.training.forwards import Forwards, cut
 from gantrans.training.guard import NanGuard
-from gantrans.training.stages import BOTH, DISCRIMINATOR, active
+from gantrans.training.stages import BOTH, active
 from gantrans.training.state import State
-from gantrans.types import Batch
+from gantrans.types import Batch, Metrics
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What a step does, apart from the numbers that it does it with: who trains, in which updates."""
+
+    who: str
+    phases: tuple[Phase, ...]
 
 
 def train_step(
@@ -29,34 +41,95 @@ def train_step(
     rate: float,
     ema: float,
     who: str = BOTH,
+    accumulate: int = 1,
 ) -> None:
     """Advance `state` by one step. `rate` is the learning-rate factor of this step, `ema` the decay, `who`
-    trains in it (training/stages.py)."""
-    seed_torch("step", seed, state.step)
-    phases = active(method.phases, method.roles, who, state.step)
-    with core.autocast, torch.set_grad_enabled(who != DISCRIMINATOR):
-        shared = method.forward(state.networks, batch)
-    metrics = {}
-    for phase in phases:
-        optimizer = state.optimizers[phase.shares or phase.name]
-        if phase.shares:  # its optimizer has stepped already, which the scaler allows once between updates
-            state.scaler.update()
-        with _only(state.networks, phase.trains):
-            with core.autocast:
-                loss, parts = method.loss(phase, state.networks, batch, shared)
-            optimizer.zero_grad(set_to_none=True)
-            state.scaler.scale(loss).backward()
-        core.ranks.average_gradients(p for role in phase.trains for p in state.networks[role].parameters())
-        for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * rate
-        state.scaler.step(optimizer)
-        guard.watch(state.step, batch.keys, loss)
-        metrics |= parts
+    trains in it (training/stages.py), `accumulate` the parts that the batch is cut into."""
+    seed_torch("step", seed, state.step, *core.ranks.address)
+    variant = variant_of(method, who, state.step)
+    set_rates(state, variant, rate, core)
+    decay = ema_decay(ema, state.step)
+    names = advance(state, batch, method, core, guard, variant, decay=decay, parts=accumulate)
+    count(state, guard, names, batch.keys)
+
+
+def variant_of(method: Method, who: str, step: int) -> Variant:
+    return Variant(who, active(method.phases, method.roles, who, step))
+
+
+def set_rates(state: State, variant: Variant, rate: float, core: Core) -> None:
+    """Give the optimizers of this step their learning rate, as a number."""
+    for phase in variant.phases:
+        for group in state.optimizers[phase.shares or phase.name].param_groups:
+            group["lr"] = representable(group["initial_lr"] * rate, core)
+
+
+def representable(rate: float, core: Core) -> float:
+    """A learning rate as a captured step has it: CUDA's fused Adam reads it from a float32 tensor there."""
+    return float(np.float32(rate)) if core.device.type == "cuda" else rate
+
+
+def advance(
+    state: State,
+    batch: Batch,
+    method: Method,
+    core: Core,
+    guard: NanGuard,
+    variant: Variant,
+    *,
+    decay: float | Tensor,
+    parts: int = 1,
+) -> tuple[str, ...]:
+    """The device's part of a step: nothing here depends on the host but `variant`, so it can be captured.
+
+    Returns the names of what the meter was given. Each phase sees all parts of the batch before its update;
+    losses, gradients and metrics are the means over them.
+    """
+    forwards = Forwards(method, state.networks, core, cut(batch, parts), variant.phases, variant.who)
+    losses: list[Tensor] = []
+    metrics: Metrics = {}
+    for phase in variant.phases:
+        metrics |= _update(state, phase, forwards, method, core, losses)
     state.scaler.update()
     for role, average in state.averages.items():
-        update_ema(average, state.networks[role], ema_decay(ema, state.step))
-    state.meter.add(metrics)
+        update_ema(average, state.networks[role], decay)
+    guard.judge(losses)
+    state.meter.accumulate(metrics)
+    return tuple(metrics)
+
+
+def _update(
+    state: State, phase: Phase, forwards: Forwards, method: Method, core: Core, losses: list[Tensor]
+) -> Metrics:
+    """One phase: its gradients over all parts, and its optimizer's step. Its losses are added to `losses`."""
+    optimizer, parts = state.optimizers[phase.shares or phase.name], len(forwards.parts)
+    if phase.shares:  # its optimizer has stepped already, which the scaler allows once between updates
+        state.scaler.update()
+    optimizer.zero_grad(set_to_none=True)
+    found: list[Metrics] = []
+    for number, part in enumerate(forwards.parts):
+        shared = forwards.of(number, phase)
+        with _only(state.networks, phase.trains):
+            with core.autocast:
+                loss, reported = method.loss(phase, state.networks, part, shared)
+            state.scaler.scale(loss if parts == 1 else loss / parts).backward()
+        losses.append(loss.detach())
+        found.append(reported)
+        del shared, loss  # a graph that is held on to here would double the memory of the next part
+    core.ranks.average_gradients(p for role in phase.trains for p in state.networks[role].parameters())
+    state.scaler.step(optimizer)
+    return found[0] if parts == 1 else _mean(found)
+
+
+def count(state: State, guard: NanGuard, names: tuple[str, ...], keys: tuple[str, ...]) -> None:
+    """The host's part of a step: what was measured, on which images, and the clock."""
+    guard.saw(state.step, keys)
+    state.meter.count(names)
     state.step += 1
+
+
+def _mean(found: list[Metrics]) -> Metrics:
+    return {name: torch.stack([each[name] for each in found]).mean() for name in found[0]}
 
 
 @contextmanager
@@ -83,7 +156,7 @@ def build_optimizers(
             continue
         trained = [networks[role] for role in phase.trains]
         parameters = [p for network in trained for p in network.parameters() if p.requires_grad]
-        optimizer = torch.optim.Adam(parameters, lr=lr, betas=betas, fused=True)
+        optimizer = FusedAdam(parameters, lr=lr, betas=betas)
         optimizers[phase.name] = optimizer
     set_base_rate(optimizers, lr)
     return optimizers
