@@ -3,10 +3,10 @@
     python -m benchmarks.inference
     python -m benchmarks.inference --size 512 --threads 2
 
-eager is PyTorch as it comes: its kernels, the C library's default heap. ours is what `gantrans translate` runs
-on several files. ONNX Runtime (left out where it is not installed: extra "bench") runs the same network,
-exported by PyTorch. Contenders take turns in processes of their own; medians; ratios are to eager. The largest
-difference to eager is of outputs in [-1, 1].
+eager is PyTorch as it comes: its kernels, the C library's default heap. ours is what `gantrans translate`
+runs on several files. ONNX Runtime (left out where it is not installed: extra "bench") runs the same network,
+exported by PyTorch. Contenders take turns in processes of their own; medians; ratios are to eager. The
+largest difference to eager is of outputs in [-1, 1].
 """
 
 from __future__ import annotations

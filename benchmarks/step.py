@@ -7,7 +7,7 @@ Contenders take turns, each in a process of its own: the reference's own `optimi
 (PyTorch's kernels only, the twin of every fast path), as it comes (fp32), and in bf16. Seconds a step are
 medians, ratios are to the first contender. Memory is the peak above what the process held before its first
 step. GFLOP are those of the definition, counted on the plain twin; the share of the peak is theirs a second
-over what a 3x3 convolution of 256 channels reaches here, so that fewer operations show as more.
+over what a 3x3 convolution of 256 channels reaches here, in turn with them; fewer operations show as more.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def main() -> None:
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        _child(*options.child, options.reference)
+        case, name = options.child
+        _child(case, name, options.reference)
         return
     found = {}
     for case in options.only:
@@ -58,14 +59,15 @@ def main() -> None:
 def _case(case: str, options: argparse.Namespace) -> dict[str, Answer]:
     names = [*(["reference"] if options.reference else []), *options.contenders]
     where = ["--reference", options.reference] if options.reference else []
-    commands = {name: ["-m", "benchmarks.step", "--child", case, name, *where] for name in names}
+    commands = {name: ["-m", "benchmarks.step", "--child", case, name, *where] for name in [*names, "peak"]}
     turns = take_turns(commands, options.rounds, options.threads)
+    peak = turns.pop("peak")
     flop = next((a[0]["flop"] for name, a in turns.items() if name == "plain"), None)
     results: dict[str, Answer] = {}
     for name, answers in turns.items():
         seconds = median(answers, "seconds")
         first = results[names[0]]["seconds"] if results else seconds
-        share = flop and flop / seconds / median(answers, "peak")
+        share = flop and flop / seconds / median(peak, "bf16" if name == "bf16" else "fp32")
         memory = answers[-1]["memory_mib"]
         results[name] = {"seconds": seconds, "ratio": first / seconds, "memory_mib": memory, "share": share}
     print(f"{case}, {options.threads} threads, {options.rounds} turns, "
@@ -87,8 +89,10 @@ def _child(case: str, name: str, reference: str | None) -> None:
 
     method, size, batch = case.split("-")
     torch.manual_seed(0)
+    if name == "peak":
+        answer_turns(lambda: {"fp32": _peak(torch.float32), "bf16": _peak(torch.bfloat16)})
+        return
     pictures = [torch.rand(int(batch), 3, int(size), int(size)) * 2 - 1 for _ in range(2)]
-    peak = _peak(torch.bfloat16 if name == "bf16" else torch.float32)
     core = open_core("cpu")
     if name == "reference":
         sys.path.insert(0, str(reference))
@@ -103,7 +107,7 @@ def _child(case: str, name: str, reference: str | None) -> None:
         step()
         seconds = time.perf_counter() - begun
         memory = core.peak_memory_mib() - start
-        return {"seconds": seconds, "memory_mib": memory, "peak": peak, "flop": flop}
+        return {"seconds": seconds, "memory_mib": memory, "flop": flop}
 
     answer_turns(measure)
 

@@ -15,7 +15,7 @@ from torch.optim import Adam, Optimizer
 for _name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
     _function = getattr(getattr(Optimizer, _name), "__wrapped__", None)
     if _function is not None and not hasattr(_function, "__dynamo_disable"):
-        setattr(_function, "__dynamo_disable", _function)  # noqa: B010 (a name in a class would be mangled)
+        setattr(_function, "__dynamo_disable", _function)
 
 _STEP: Callable[..., Any] = getattr(Adam.step, "__wrapped__", Adam.step)
 

@@ -26,16 +26,17 @@ BLOCKED_CHANNELS = 4  # above it, vector units are busy enough
 
 
 class _Keeping(nn.Module):
-    """Keeps what a weight was turned into, for inference, until the weight changes; never copied or saved."""
+    """Keeps what a weight was turned into until the weight changes; never copied or saved."""
 
     weight: Tensor
     fast = True
     keep = False
     _kept: tuple[Tensor, int, str, Tensor] | None = None  # weight, its version, the form, and that form
 
-    def _turned(self, form: str, turn: Callable[[], Tensor]) -> Tensor | None:
-        """What `turn` makes of the weight; None where it is not to be kept."""
-        if not self.keep or torch.is_grad_enabled() or not isinstance(self.weight, nn.Parameter):
+    def _turned(self, form: str, turn: Callable[[], Tensor], *, training: bool = False) -> Tensor | None:
+        """What `turn` makes of the weight; None where it is not to be kept. training: kept there too."""
+        wanted = training if torch.is_grad_enabled() else self.keep
+        if not wanted or not isinstance(self.weight, nn.Parameter):
             return None
         state = (self.weight, self.weight._version, form)
         if self._kept is None or self._kept[0] is not self.weight or self._kept[1:3] != state[1:]:
@@ -90,7 +91,8 @@ class Conv2d(_Keeping, nn.Conv2d):
 
     def _winograd(self, x: Tensor) -> Tensor:
         plan, border = PLANS[self.kernel_size[0]], self.padding_mode.replace("zeros", "constant")
-        turned = self._turned("winograd", lambda: plan.weight(self.weight))
+        # Each is needed several times a step; of 3x3, a ResNet's many, it would be 4 times the weights.
+        turned = self._turned("winograd", lambda: plan.weight(self.weight), training=plan.r == 4)
         y = conv2d(plan, x, self.weight, int(self.padding[0]), border, turned)
         return y if self.bias is None else y + self.bias.view(-1, 1, 1)
 

@@ -28,7 +28,7 @@ def conv_transpose2d_gemm(
 ) -> Tensor:
     """F.conv_transpose2d: (N, C, H, W) with (C, K, side, side) -> (N, K, H', W')."""
     side = weight.shape[-1]
-    sides = [(n - 1) * stride - 2 * padding + side for n in x.shape[2:]]
+    height, width = ((n - 1) * stride - 2 * padding + side for n in x.shape[2:])
     patches = _product(_rows(x.flatten(2)), weight.flatten(1))
     patches = patches.view(len(x), -1, weight[0].numel()).transpose(1, 2)
     y = F.fold(patches, sides, side, padding=padding, stride=stride)

@@ -99,7 +99,7 @@ class Winograd:
         tiles = product(self._kron("A", turned), turned.reshape(self.n**2, -1))
         tiles = tiles.view(m, m, batch, down, across, channels).permute(2, 3, 0, 4, 1, 5)
         picture = tiles.reshape(batch, down * m, across * m, channels)
-        return picture[:, :height, :width].permute(0, 3, 1, 2)
+        return picture[:, :height, :width].contiguous().permute(0, 3, 1, 2)
 
     def output_adjoint(self, output: Tensor) -> Tensor:
         """(N, K, height, width) -> (n * n, T, K)."""
@@ -136,6 +136,7 @@ class _Conv(torch.autograd.Function):
     @staticmethod
     def forward(ctx, plan, x, weight, padding, border, turned):
         ctx.plan, ctx.padding, ctx.border = plan, padding, border
+        ctx.turned = turned
         ctx.save_for_backward(x, weight)
         sides = [side + 2 * padding - plan.r + 1 for side in x.shape[2:]]
         tiles = plan.input(_bordered(plan, x, padding, border, sides))
@@ -152,7 +153,9 @@ class _Conv(torch.autograd.Function):
             dw = plan.weight_adjoint(torch.bmm(outputs.transpose(1, 2), tiles))
         if ctx.needs_input_grad[1]:
             tiles = [-(-side // plan.m) for side in grad.shape[2:]]
-            bordered = plan.input_adjoint(torch.bmm(outputs, plan.weight(weight)), len(x), *tiles)
+            kept = ctx.turned if not torch.is_grad_enabled() else None  # which has no gradient of its own
+            turned = plan.weight(weight) if kept is None else kept
+            bordered = plan.input_adjoint(torch.bmm(outputs, turned), len(x), *tiles)
             dx = _borderless(bordered, x.shape[2:], p, border)
         return None, dx, dw, None, None, None
 
@@ -172,6 +175,6 @@ def _borderless(bordered: Tensor, sides: torch.Size, padding: int, border: str) 
     p, (height, width) = padding, sides
     within = bordered[:, :, p : p + height, p : p + width]
     if border == "constant":
-        return within
+        return within.contiguous(memory_format=torch.channels_last)
     frame = bordered[:, :, : height + 2 * p, : width + 2 * p]
     return torch.ops.aten.reflection_pad2d_backward(frame, within, [p, p, p, p])

@@ -75,7 +75,7 @@ class PatchGAN(nn.Module):
                 f"PatchGAN with layers={self.arguments['layers']} got {width}x{height} pixels and needs "
                 f"at least {self.least}x{self.least}; use a larger crop or fewer layers"
             )
-        found = [self.stem(suited(x))]
+        found = [self.stem(suited(x, winograd=True))]
         for block in self.blocks:
             found.append(block(found[-1]))
         return found

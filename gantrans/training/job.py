@@ -28,7 +28,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Pace:
-    """How steps are taken. graph: captured as CUDA graphs; strict: a batch that does not fit them is an error.
+    """How steps are taken. graph: captured as CUDA graphs; strict: a batch that does not fit is an error.
 
     accumulate: the parts that a batch is cut into. eager_because: why nothing is captured, where that is
     worth saying.
