@@ -31,7 +31,7 @@ def conv_transpose2d_gemm(
     height, width = ((n - 1) * stride - 2 * padding + side for n in x.shape[2:])
     patches = _product(_rows(x.flatten(2)), weight.flatten(1))
     patches = patches.view(len(x), -1, weight[0].numel()).transpose(1, 2)
-    y = F.fold(patches, sides, side, padding=padding, stride=stride)
+    y = F.fold(patches, (height, width), side, padding=padding, stride=stride)
     return y if bias is None else y + bias.view(-1, 1, 1)
 
 
@@ -57,7 +57,7 @@ class _Product(torch.autograd.Function):
         return product(rows, matrix)
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx, grad):  # pyright: ignore[reportIncompatibleMethodOverride]
         rows, matrix = ctx.saved_tensors
         grad = grad.contiguous()
         drows = product(grad, matrix.t()) if ctx.needs_input_grad[0] else None

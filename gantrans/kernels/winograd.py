@@ -144,7 +144,7 @@ class _Conv(torch.autograd.Function):
         return plan.output(torch.bmm(tiles, turned.transpose(1, 2)), len(x), *sides)
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx, grad):  # pyright: ignore[reportIncompatibleMethodOverride]
         plan, p, border = ctx.plan, ctx.padding, ctx.border
         x, weight = ctx.saved_tensors
         outputs, dx, dw = plan.output_adjoint(grad), None, None
