@@ -37,7 +37,8 @@ def main() -> None:
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        _child(*options.child, options.size, options.threads)
+        network, name = options.child
+        _child(network, name, options.size, options.threads)
         return
     with_onnx = all(importlib.util.find_spec(name) for name in ("onnxruntime", "onnxscript"))
     names = [name for name in CONTENDERS if with_onnx or name != "onnxruntime"]

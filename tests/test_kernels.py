@@ -219,7 +219,9 @@ def test_kept_weights_follow_their_weight() -> None:
     layer(x).sum().backward()  # training on top of it
     assert layer.weight.grad is not None
     kept = layer._kept
-    layer._kept = (kept[0], layer.weight._version, kept[2], kept[3] * 0)  # a planted stale form is noticed
+    told = list(kept[0])
+    told[3] = layer.weight._version
+    layer._kept = (tuple(told), kept[1] * 0)  # a planted stale form is noticed
     with torch.no_grad():
         assert not torch.allclose(layer(x), 2 * before)
 
@@ -237,8 +239,53 @@ def test_packed_weights_serve_every_size(layer: Conv2d | ConvTranspose2d) -> Non
         prepare(layer)
         for x, expected in zip(pictures, plain, strict=True):
             torch.testing.assert_close(layer(x), expected, rtol=1e-4, atol=1e-5)
-        assert layer._kept is not None and layer._kept[2] == "packed"
-        layer._kept = (*layer._kept[:3], layer._kept[3] * 0)  # were it not used, this would change nothing
+        assert layer._kept is not None and "packed" in layer._kept[0]
+        layer._kept = (layer._kept[0], layer._kept[1] * 0)  # were it not used, this would change nothing
         assert not torch.allclose(layer(pictures[0]), plain[0])
     layer(pictures[0]).sum().backward()
     assert layer.weight.grad is not None
+
+
+def test_kept_weights_notice_what_replaces_them() -> None:
+    """Another tensor behind the parameter, another type; and weights made in inference mode are not kept."""
+    x = torch.randn(1, 96, 32, 32)
+    for change in (lambda c: setattr(c.weight, "data", c.weight.data * 2), lambda c: c.double()):
+        layer = Conv2d(96, 96, 3, padding=1)
+        prepare(layer)
+        with torch.no_grad():
+            layer(x)
+            change(layer)
+            twin = copy.deepcopy(layer)
+            set_fast(twin, False)
+            given = x.to(layer.weight.dtype)
+            torch.testing.assert_close(layer(given), twin(given), rtol=1e-4, atol=1e-4)
+    with torch.inference_mode():
+        layer = Conv2d(96, 96, 3, padding=1)
+        prepare(layer)
+        assert layer(x).shape == x.shape
+        assert layer._kept is None
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Conv2d(96, 96, 3, (1, 2), 1),
+        Conv2d(96, 96, 3, 1, (1, 0)),
+        Conv2d(96, 8, 4, (2, 1), 1),
+        ConvTranspose2d(96, 8, 4, (2, 1), 1),
+        ConvTranspose2d(96, 8, 4, 2, (1, 0)),
+        ConvTranspose2d(96, 8, (4, 2), 2, 1),
+        Conv2d(96, 96, 3, padding="same"),
+    ],
+)
+def test_what_differs_between_directions_is_left_to_pytorch(layer: Conv2d | ConvTranspose2d) -> None:
+    x = torch.randn(1, 96, 6, 6) if isinstance(layer, ConvTranspose2d) else torch.randn(1, 96, 24, 24)
+    assert layer.way(x) == "direct"
+    twin = copy.deepcopy(layer)
+    set_fast(twin, False)
+    assert torch.equal(layer(x), twin(x))
+
+
+def test_types_are_not_mixed_behind_the_back() -> None:
+    with pytest.raises(RuntimeError):
+        Conv2d(8, 8, 4, 2, 1)(torch.zeros(1, 8, 4, 4, dtype=torch.bfloat16))

@@ -26,23 +26,30 @@ BLOCKED_CHANNELS = 4  # above it, vector units are busy enough
 
 
 class _Keeping(nn.Module):
-    """Keeps what a weight was turned into until the weight changes; never copied or saved."""
+    """Keeps what a weight was turned into, for inference, until the weight changes; never copied or saved.
+
+    A change through `weight.data` in place, which PyTorch does not count, goes unseen: `prepare` is for
+    weights that are done.
+    """
 
     weight: Tensor
     fast = True
     keep = False
-    _kept: tuple[Tensor, int, str, Tensor] | None = None  # weight, its version, the form, and that form
+    _kept: tuple[object, Tensor] | None = None  # what tells the weight and its form, and that form
 
-    def _turned(self, form: str, turn: Callable[[], Tensor], *, training: bool = False) -> Tensor | None:
-        """What `turn` makes of the weight; None where it is not to be kept. training: kept there too."""
-        wanted = training if torch.is_grad_enabled() else self.keep
-        if not wanted or not isinstance(self.weight, nn.Parameter):
+    def _turned(self, form: str, turn: Callable[[], Tensor]) -> Tensor | None:
+        """What `turn` makes of the weight; None where it is not to be kept."""
+        weight = self.weight
+        if not self.keep or torch.is_grad_enabled() or not isinstance(weight, nn.Parameter):
             return None
-        state = (self.weight, self.weight._version, form)
-        if self._kept is None or self._kept[0] is not self.weight or self._kept[1:3] != state[1:]:
+        if weight.is_inference():  # whose changes are not counted
+            return None
+        told = (form, id(weight), weight.data_ptr(), weight._version, weight.dtype, weight.shape)
+        kept = self._kept
+        if kept is None or kept[0] != told:
             with torch.inference_mode(False), torch.no_grad():
-                self._kept = (*state, turn())
-        return self._kept[3]
+                self._kept = kept = (told, turn())
+        return kept[1]
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key != "_kept"}
@@ -71,8 +78,8 @@ class Conv2d(_Keeping, nn.Conv2d):
 
     def way(self, x: Tensor) -> str:
         """How the picture x (N, C, H, W) is convolved."""
-        (side, across), stride, padding = self.kernel_size, self.stride[0], self.padding[0]
-        if not _plain(x, self) or side != across or not isinstance(padding, int):
+        side, stride, padding = self.kernel_size[0], self.stride[0], self.padding[0]
+        if isinstance(padding, str) or not _plain(x, self):
             return "direct"
         height, width = ((n + 2 * padding - side) // stride + 1 for n in x.shape[2:])
         pixels = len(x) * height * width
@@ -91,8 +98,7 @@ class Conv2d(_Keeping, nn.Conv2d):
 
     def _winograd(self, x: Tensor) -> Tensor:
         plan, border = PLANS[self.kernel_size[0]], self.padding_mode.replace("zeros", "constant")
-        # Each is needed several times a step; of 3x3, a ResNet's many, it would be 4 times the weights.
-        turned = self._turned("winograd", lambda: plan.weight(self.weight), training=plan.r == 4)
+        turned = self._turned("winograd", lambda: plan.weight(self.weight))
         y = conv2d(plan, x, self.weight, int(self.padding[0]), border, turned)
         return y if self.bias is None else y + self.bias.view(-1, 1, 1)
 
@@ -151,8 +157,11 @@ def _packable(conv: _Keeping, x: Tensor) -> bool:
 
 
 def _plain(x: Tensor, conv: Any) -> bool:
-    on_cpu = x.device.type == "cpu" and not torch.compiler.is_compiling()
-    return on_cpu and x.dim() == 4 and conv.groups == 1 and conv.dilation == (1, 1)
+    """Whether a fast way may take this call: on the CPU, not traced, alike in both directions, one type."""
+    on_cpu = x.device.type == "cpu" and x.dim() == 4 and not torch.compiler.is_compiling()
+    alike = all(len({*sides}) == 1 for sides in (conv.kernel_size, conv.stride, conv.padding))
+    same_type = x.dtype == conv.weight.dtype or torch.is_autocast_enabled("cpu")
+    return on_cpu and alike and same_type and conv.groups == 1 and conv.dilation == (1, 1)
 
 
 def _reduced(x: Tensor) -> bool:

@@ -136,7 +136,6 @@ class _Conv(torch.autograd.Function):
     @staticmethod
     def forward(ctx, plan, x, weight, padding, border, turned):
         ctx.plan, ctx.padding, ctx.border = plan, padding, border
-        ctx.turned = turned
         ctx.save_for_backward(x, weight)
         sides = [side + 2 * padding - plan.r + 1 for side in x.shape[2:]]
         tiles = plan.input(_bordered(plan, x, padding, border, sides))
@@ -153,9 +152,7 @@ class _Conv(torch.autograd.Function):
             dw = plan.weight_adjoint(torch.bmm(outputs.transpose(1, 2), tiles))
         if ctx.needs_input_grad[1]:
             tiles = [-(-side // plan.m) for side in grad.shape[2:]]
-            kept = ctx.turned if not torch.is_grad_enabled() else None  # which has no gradient of its own
-            turned = plan.weight(weight) if kept is None else kept
-            bordered = plan.input_adjoint(torch.bmm(outputs, turned), len(x), *tiles)
+            bordered = plan.input_adjoint(torch.bmm(outputs, plan.weight(weight)), len(x), *tiles)
             dx = _borderless(bordered, x.shape[2:], p, border)
         return None, dx, dw, None, None, None
 
