@@ -394,6 +394,21 @@ def test_a_signal_to_the_launcher_saves_and_resumes(
 
 
 @pytest.mark.slow
+def test_a_signal_to_the_whole_group_waits_for_the_workers(images: Path, tmp_path: Path) -> None:
+    """As schedulers send it: to the launcher, its server of workers and the workers at once."""
+    run = tmp_path / "run"
+    words = [str(word) for word in command(images, run, "train.total=4000step")]
+    started = subprocess.Popen(
+        [sys.executable, "-m", "gantrans", *words], start_new_session=True, stderr=subprocess.PIPE, text=True
+    )
+    whenever(run / "checkpoints" / "step-000001.json", lambda: os.killpg(started.pid, signal.SIGTERM))
+    said = started.communicate(timeout=120)[1]
+    assert started.returncode == 143
+    assert f"saved at step {status(run)['step']}" in said
+    assert len(said.splitlines()) == 1, said
+
+
+@pytest.mark.slow
 def test_a_signal_to_any_process_stops_all_at_one_step(images: Path, tmp_path: Path, cli: Cli) -> None:
     run = tmp_path / "run"
     whenever(run / "checkpoints" / "step-000001.json", lambda: os.kill(workers()[1], signal.SIGTERM))

@@ -86,6 +86,9 @@ def test_resume_is_bit_exact(photos: Path, tmp_path: Path, cli: Cli, stop: int) 
     assert cli(*start(photos, whole)).code == 0
     assert cli(*start(photos, parts, f"train.stop_at={stop}step")).code == 0
     assert json.loads((parts / "status.json").read_text())["state"] == "preempted"
+    behind = cli("resume", parts, f"train.stop_at={stop}step")
+    assert behind.code == 2
+    assert f"at step {stop} already" in behind.err
     answer = cli("resume", parts, "train.stop_at=null", "data.workers=1")
     assert answer.code == 0, answer.err
     assert f"step {stop}" in answer.out

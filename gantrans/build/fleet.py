@@ -56,7 +56,7 @@ def check_batch(config: DictConfig, world: int) -> None:
         raise ConfigError(
             f"train.batch_size={batch}: is the batch of all processes together, and {world} of them cannot "
             f"share it evenly (core.processes={config.core.processes}, core.nodes={config.core.nodes}); use "
-            f"{fitting}"
+            f"train.batch_size={fitting}"
         )
 
 
@@ -79,8 +79,8 @@ def _check_meeting(fleet: Fleet, run: Path | None) -> None:
         return
     if not re.fullmatch(r"[^\s:]+:\d{1,5}", fleet.rendezvous or ""):
         raise ConfigError(
-            f"core.rendezvous={fleet.rendezvous}: core.nodes={fleet.nodes} needs HOST:PORT, a free port of "
-            "one of the machines, the same in all of their commands"
+            f"core.rendezvous={fleet.rendezvous or 'null'}: core.nodes={fleet.nodes} needs HOST:PORT, "
+            "a free port of one of the machines, the same in all of their commands"
         )
     if run is None:
         raise ConfigError(

@@ -127,6 +127,7 @@ def go_on(config: DictConfig, folder: RunFolder, overrides: list[str], parts: Pa
     if ranks.share(ranks.first and any(folder.checkpoints.iterdir())):
         _load(job, folder)
         set_base_rate(job.state.optimizers, config.train.lr)
+    _check_stop(job, overrides)
     total = planned_steps(job.total, job.state, images=len(job.train), batch_size=job.batch_size)
     finished = ranks.share(folder.read_status().get("state") == "finished")
     if finished and total is not None and job.state.step >= total:
@@ -142,6 +143,16 @@ def go_on(config: DictConfig, folder: RunFolder, overrides: list[str], parts: Pa
         )
     _say(job, f"resuming  at step {job.state.step}")
     fit(job)
+
+
+def _check_stop(job: Job, overrides: list[str]) -> None:
+    """A stop that is asked for now must lie ahead."""
+    asked = any(o.startswith("train.stop_at=") for o in overrides)
+    if asked and job.stop_at is not None and job.stop_at <= job.state.step:
+        raise ConfigError(
+            f"train.stop_at={job.stop_at}step: the run is at step {job.state.step} already; "
+            "give a later step, or null"
+        )
 
 
 def _say(job: Job, text: str) -> None:

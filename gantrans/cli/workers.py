@@ -85,9 +85,10 @@ def work(order: Order) -> Told | None:
     which the launcher may start all processes again."""
     from gantrans.cli.main import explain
     from gantrans.core.collectives import LostPeerError
-    from gantrans.core.launch import die_with_launcher
+    from gantrans.core.launch import die_with_launcher, hear_signals
     from gantrans.core.ranks import joined
 
+    hear_signals()
     die_with_launcher()
     os.chdir(order.here)
     try:
@@ -128,6 +129,10 @@ def _act(order: Order, ranks: Ranks) -> None:
 
     parts = prepare(order.config, ranks)
     with _folder(order, ranks) as (folder, again):
+        if again and ranks.first:
+            print(
+                "note      a process was lost: all start again, from the newest checkpoint", file=sys.stderr
+            )
         saved = ranks.share(ranks.first and any(folder.checkpoints.glob("step-*.json")))
         if order.verb == "train" and not saved:
             begin(order.config, order.overrides, folder, parts)

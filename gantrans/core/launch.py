@@ -23,11 +23,11 @@ from gantrans.errors import GantransError
 
 SAVING = 600  # seconds that workers have to save after a signal
 PRELOADED = (
+    "gantrans.core.forkserver",
     "gantrans.cli.train",
     "gantrans.cli.resume",
     "gantrans.build.training",
     "gantrans.training.loop",
-    "torch._dynamo",  # which every optimizer imports
 )
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -114,6 +114,12 @@ def launch(fleet: Fleet, work: Callable[[Any], Any], order: Any) -> list[Any]:
         except ChildFailedError as error:
             raise _failure(error.failures) from None
     return [values[rank] for rank in sorted(values)]
+
+
+def hear_signals() -> None:
+    """In a worker: undo what it has inherited from the server process (core/forkserver.py)."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def die_with_launcher() -> None:
