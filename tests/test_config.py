@@ -36,7 +36,10 @@ from tests.conftest import TINY, Cli
         ("val.every=2h", "only train.total takes a time"),
         ("core.device=tpu", "accepted are auto, cpu, cuda"),
         ("core.precision=fp8", "accepted are auto, fp32, tf32, bf16, fp16"),
-        ("core.processes=3", "cannot share it evenly (core.processes=3, core.nodes=1); use 6 or 9"),
+        (
+            "core.processes=3",
+            "cannot share it evenly (core.processes=3, core.nodes=1); use train.batch_size=6 or 9",
+        ),
         ("train.schedule=step", "accepted are constant, cosine, linear"),
         ("val.best=fid", "accepted are None, psnr, ssim"),
         ("data.cache_mib=-1", "data.cache_mib=-1: accepted: 0 (none) or more MiB, or null"),

@@ -466,7 +466,7 @@ def test_a_bad_image_ends_all_with_one_line(images: Path, tmp_path: Path, cli: C
         ("train.batch_size=3", "train.batch_size=3: is the batch of all processes together, and 2 of them"),
         ("core.processes=0", "core.processes=0: accepted: 1 or more"),
         ("core.processes=1 core.restarts=1", "only several processes are started again (core.processes=2"),
-        ("core.nodes=2 train.batch_size=4", "core.rendezvous=None: core.nodes=2 needs HOST:PORT"),
+        ("core.nodes=2 train.batch_size=4", "core.rendezvous=null: core.nodes=2 needs HOST:PORT"),
         ("core.rendezvous=here:1", "set core.nodes=2 or more"),
         ("core.nodes=2 core.rendezvous=here train.batch_size=4", "core.rendezvous=here: core.nodes=2 needs"),
         ("core.restarts=-1", "core.restarts=-1: accepted: 0 or more"),
