@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
@@ -59,6 +60,16 @@ def answer_turns(measure: Callable[[], Answer]) -> None:
     """The other side of `take_turns`: measure whenever asked."""
     for _ in sys.stdin:
         print(json.dumps(measure()), flush=True)
+
+
+def options(description: str | None, rounds: int) -> argparse.ArgumentParser:
+    """The command line that benchmarks of turns have in common."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=rounds, help="turns of each contender")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads of each")
+    parser.add_argument("--json", help="write the numbers to this file as well")
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    return parser
 
 
 def median(answers: Sequence[Answer], key: str) -> float:

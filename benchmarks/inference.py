@@ -11,7 +11,6 @@ largest difference to eager is of outputs in [-1, 1].
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import importlib.util
 import io
@@ -21,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks import common
 from benchmarks.common import Answer, answer_turns, median, print_table, take_turns, write_json
 
 NETWORKS = ("unet_256", "resnet_9")
@@ -29,12 +29,8 @@ CONTENDERS = ("eager", "onnxruntime", "ours", "ours bf16")
 
 def main() -> None:
     """Measure, and print a table in Markdown for each network."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = common.options(__doc__, rounds=9)
     parser.add_argument("--size", type=int, default=256, help="pixels a side")
-    parser.add_argument("--rounds", type=int, default=9, help="turns of each contender")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads of each")
-    parser.add_argument("--json", help="write the numbers to this file as well")
-    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         network, name = options.child
@@ -62,7 +58,7 @@ def _child(network: str, name: str, size: int, threads: int) -> None:
     import torch
 
     from gantrans.core.heap import keep_large_blocks
-    from gantrans.kernels.conv import prepare, set_fast
+    from gantrans.kernels.conv import for_inference, set_fast
     from gantrans.nets.resnet import ResNetGenerator
     from gantrans.nets.unet import UNet
 
@@ -77,7 +73,7 @@ def _child(network: str, name: str, size: int, threads: int) -> None:
     else:
         if name != "eager":
             set_fast(generator, True)
-            prepare(generator)
+            for_inference(generator)
             keep_large_blocks()
         run = _torch(generator, x, bf16=name.endswith("bf16"))
     apart = float((run() - truth).abs().max())

@@ -22,6 +22,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks import common
 from benchmarks.common import Answer, answer_turns, median, print_table, take_turns, write_json
 
 CASES = ("pix2pix-256-1", "pix2pix-256-4", "pix2pix-128-1", "cyclegan-256-1")
@@ -37,14 +38,10 @@ Step = Callable[[], object]
 
 def main() -> None:
     """Measure, and print a table in Markdown for each case."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = common.options(__doc__, rounds=9)
     parser.add_argument("--reference", help="checkout of the reference implementation; without: ours alone")
     parser.add_argument("--only", nargs="+", choices=CASES, default=CASES, help="METHOD-PIXELS-BATCH")
     parser.add_argument("--contenders", nargs="+", choices=OURS, default=list(OURS), help="which of ours")
-    parser.add_argument("--rounds", type=int, default=9, help="turns of each contender")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads of each")
-    parser.add_argument("--json", help="write the numbers to this file as well")
-    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         case, name = options.child
@@ -59,22 +56,22 @@ def main() -> None:
 def _case(case: str, options: argparse.Namespace) -> dict[str, Answer]:
     names = [*(["reference"] if options.reference else []), *options.contenders]
     where = ["--reference", options.reference] if options.reference else []
-    commands = {name: ["-m", "benchmarks.step", "--child", case, name, *where] for name in [*names, "peak"]}
+    commands = {name: ["-m", "benchmarks.step", "--child", case, name, *where] for name in [*names, "limits"]}
     turns = take_turns(commands, options.rounds, options.threads)
-    peak = turns.pop("peak")
-    flop = next((a[0]["flop"] for name, a in turns.items() if name == "plain"), None)
+    limits = turns.pop("limits")
+    flop = limits[0]["flop"]
     results: dict[str, Answer] = {}
     for name, answers in turns.items():
         seconds = median(answers, "seconds")
         first = results[names[0]]["seconds"] if results else seconds
-        share = flop and flop / seconds / median(peak, "bf16" if name == "bf16" else "fp32")
+        share = flop / seconds / median(limits, "bf16" if name == "bf16" else "fp32")
         memory = answers[-1]["memory_mib"]
         results[name] = {"seconds": seconds, "ratio": first / seconds, "memory_mib": memory, "share": share}
     print(f"{case}, {options.threads} threads, {options.rounds} turns, "
-          f"{(flop or 0) / 1e9:.1f} GFLOP a step\n")  # fmt: skip
+          f"{flop / 1e9:.1f} GFLOP a step\n")  # fmt: skip
     print_table(("contender", "s a step", "ratio", "goal", "MiB", "share of peak"), [
         (name, f"{r['seconds']:.3f}", f"{r['ratio']:.2f}", GOALS[case].get(name, ""),
-         f"{r['memory_mib']:.0f}", f"{r['share']:.0%}" if r["share"] else "")
+         f"{r['memory_mib']:.0f}", f"{r['share']:.0%}")
         for name, r in results.items()
     ])  # fmt: skip
     return results
@@ -89,10 +86,11 @@ def _child(case: str, name: str, reference: str | None) -> None:
 
     method, size, batch = case.split("-")
     torch.manual_seed(0)
-    if name == "peak":
-        answer_turns(lambda: {"fp32": _peak(torch.float32), "bf16": _peak(torch.bfloat16)})
-        return
     pictures = [torch.rand(int(batch), 3, int(size), int(size)) * 2 - 1 for _ in range(2)]
+    if name == "limits":
+        flop = _count(_ours(method, int(size), pictures, *OURS["plain"]))
+        answer_turns(lambda: {"fp32": _peak(torch.float32), "bf16": _peak(torch.bfloat16), "flop": flop})
+        return
     core = open_core("cpu")
     if name == "reference":
         sys.path.insert(0, str(reference))
@@ -100,14 +98,13 @@ def _child(case: str, name: str, reference: str | None) -> None:
     else:
         step = _ours(method, int(size), pictures, *OURS[name])
     start = core.peak_memory_mib()
-    flop = _count(step) if name == "plain" else None
 
     def measure() -> Answer:
         begun = time.perf_counter()
         step()
         seconds = time.perf_counter() - begun
         memory = core.peak_memory_mib() - start
-        return {"seconds": seconds, "memory_mib": memory, "flop": flop}
+        return {"seconds": seconds, "memory_mib": memory}
 
     answer_turns(measure)
 

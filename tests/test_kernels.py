@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from gantrans.kernels import conv as ways
 from gantrans.kernels.blocked import conv2d_blocked
-from gantrans.kernels.conv import Conv2d, ConvTranspose2d, prepare, set_fast
+from gantrans.kernels.conv import Conv2d, ConvTranspose2d, for_inference, set_fast
 from gantrans.kernels.gemm import conv2d_gemm, conv_transpose2d_gemm
 from gantrans.kernels.winograd import Winograd, conv2d, toom_cook
 from gantrans.nets.patchgan import PatchGAN
@@ -205,7 +205,7 @@ def test_whole_networks_agree_with_their_twin(
 def test_kept_weights_follow_their_weight() -> None:
     """What is kept for inference is dropped when the weight changes, and never copied or saved."""
     layer, x = Conv2d(96, 96, 3, padding=1), torch.randn(1, 96, 32, 32)
-    prepare(layer)
+    for_inference(layer)
     with torch.inference_mode():
         before = layer(x)
         assert layer._kept is not None
@@ -236,7 +236,7 @@ def test_packed_weights_serve_every_size(layer: Conv2d | ConvTranspose2d) -> Non
     with torch.inference_mode():
         plain = [layer(x) for x in pictures]
         assert layer._kept is None
-        prepare(layer)
+        for_inference(layer)
         for x, expected in zip(pictures, plain, strict=True):
             torch.testing.assert_close(layer(x), expected, rtol=1e-4, atol=1e-5)
         assert layer._kept is not None and "packed" in layer._kept[0]
@@ -251,7 +251,7 @@ def test_kept_weights_notice_what_replaces_them() -> None:
     x = torch.randn(1, 96, 32, 32)
     for change in (lambda c: setattr(c.weight, "data", c.weight.data * 2), lambda c: c.double()):
         layer = Conv2d(96, 96, 3, padding=1)
-        prepare(layer)
+        for_inference(layer)
         with torch.no_grad():
             layer(x)
             change(layer)
@@ -261,7 +261,7 @@ def test_kept_weights_notice_what_replaces_them() -> None:
             torch.testing.assert_close(layer(given), twin(given), rtol=1e-4, atol=1e-4)
     with torch.inference_mode():
         layer = Conv2d(96, 96, 3, padding=1)
-        prepare(layer)
+        for_inference(layer)
         assert layer(x).shape == x.shape
         assert layer._kept is None
 

@@ -29,12 +29,14 @@ from gantrans.cli.workers import ToldError
 from gantrans.core import collectives
 from gantrans.core.collectives import LostPeerError
 from gantrans.core.device import open_core
+from gantrans.core.failures import packed, unpacked
 from gantrans.core.launch import Fleet, WorkerBugError, launch
 from gantrans.core.meeting import meet
 from gantrans.core.ranks import ALONE, Ranks, joined
 from gantrans.core.seed import seed_torch
 from gantrans.data.stream import StepSampler
-from gantrans.errors import ConfigError, DataError, DivergedError
+from gantrans.errors import ConfigError, DataError, DivergedError, GantransError, Interrupted
+from gantrans.imaging.read import UnreadableImage
 from gantrans.methods.adversary import Restraint
 from gantrans.methods.base import Method
 from gantrans.methods.cyclegan import CycleGAN
@@ -559,3 +561,42 @@ def test_two_launchers_meet(images: Path, undisturbed: Path, tmp_path: Path) -> 
     ended = [node.communicate(timeout=300) for node in nodes]
     assert [node.returncode for node in nodes] == [0, 0], ended
     assert_same(newest(undisturbed), newest(run))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "code"),
+    [
+        (UnreadableImage(Path("x.png"), "is cut short"), DataError, 3),
+        (DivergedError("NaN"), DivergedError, 7),
+        (Interrupted("saved", 15), Interrupted, 143),
+        (LostPeerError("gone"), LostPeerError, 1),
+        (ZeroDivisionError("a bug"), LostPeerError, 1),
+    ],
+)
+def test_a_failure_arrives_as_what_it_was(error: BaseException, kind: type[GantransError], code: int) -> None:
+    rank, again = unpacked(packed(1, error))
+    assert (rank, type(again), again.exit_code) == (1, kind, code)
+    assert str(error) in str(again)
+
+
+def test_no_code_comes_out_of_the_store() -> None:
+    """It is on the network: a pickle in it, or a class that is none of ours, stays text."""
+    planted = pickle.dumps(Planted()).hex()
+    pickle.loads(bytes.fromhex(planted))
+    assert PLANTED == ["ran"]  # it would run
+    for text in (planted, '[0, "SystemExit", "1"]', '[0, "Planted", ""]', "[]"):
+        with pytest.raises(ValueError):
+            unpacked(text)
+    assert PLANTED == ["ran"]
+
+
+PLANTED: list[str] = []
+
+
+class Planted:
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return _plant, ("ran",)
+
+
+def _plant(word: str) -> None:
+    PLANTED.append(word)

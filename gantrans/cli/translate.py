@@ -23,7 +23,7 @@ def _translate(config: DictConfig, overrides: list[str]) -> None:
     from gantrans.inference.bundle import load_bundle
     from gantrans.inference.predictor import Predictor
     from gantrans.inference.translate import plan, translate
-    from gantrans.kernels.conv import prepare
+    from gantrans.kernels.conv import for_inference
 
     del overrides
     source, out = Path(config.source).expanduser(), Path(config.out).expanduser()
@@ -31,7 +31,7 @@ def _translate(config: DictConfig, overrides: list[str]) -> None:
     network, card = load_bundle(Path(config.model).expanduser(), way_of(config.direction))
     keep_large_blocks()
     if len(planned) > 1:
-        prepare(network)
+        for_inference(network)
     predictor = Predictor(network, card, open_core(config.device, config.precision))
     summary = translate(predictor, planned, overwrite=config.overwrite)
     for line in summary.failed:

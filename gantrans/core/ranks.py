@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from gantrans.core import collectives
+from gantrans.core import collectives, failures
 from gantrans.core.collectives import LostPeerError
 from gantrans.core.meeting import meet
 from gantrans.errors import GantransError
@@ -129,7 +128,7 @@ class Ranks:
         told = self._told(grace if lost else 0.0)
         if told is None:
             with contextlib.suppress(RuntimeError):
-                self.store.compare_set(FAILURE, "", _packed(self.rank, error))
+                self.store.compare_set(FAILURE, "", failures.packed(self.rank, error))
         if not lost or told is None or str(told[1]) == str(error):
             return error
         if isinstance(told[1], LostPeerError):
@@ -144,12 +143,13 @@ class Ranks:
     def _told(self, seconds: float) -> tuple[int, GantransError] | None:
         """Who told which failure first, waiting so long for it."""
         deadline = time.monotonic() + seconds
-        with contextlib.suppress(RuntimeError):  # the store goes with the launcher
+        # The store goes with the launcher; a text that no rank wrote counts as none.
+        with contextlib.suppress(RuntimeError, ValueError):
             while self.store is not None and not self.store.check([FAILURE]):
                 if time.monotonic() >= deadline:
                     return None
                 time.sleep(0.05)
-            return pickle.loads(bytes.fromhex(self.store.get(FAILURE).decode())) if self.store else None
+            return failures.unpacked(self.store.get(FAILURE).decode()) if self.store else None
         return None
 
 
@@ -191,10 +191,3 @@ def joined(*, cuda: bool) -> Iterator[Ranks]:
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()  # closes the connections, by which the others notice
-
-
-def _packed(rank: int, error: BaseException) -> str:
-    """A failure as text for the store. Errors that are not ours may not survive being pickled."""
-    ours = isinstance(error, GantransError)
-    kept = error if ours else LostPeerError(f"process {rank} failed: {type(error).__name__}: {error}")
-    return pickle.dumps((rank, kept)).hex()

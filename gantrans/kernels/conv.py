@@ -28,7 +28,7 @@ BLOCKED_CHANNELS = 4  # above it, vector units are busy enough
 class _Keeping(nn.Module):
     """Keeps what a weight was turned into, for inference, until the weight changes; never copied or saved.
 
-    A change through `weight.data` in place, which PyTorch does not count, goes unseen: `prepare` is for
+    A change through `weight.data` in place, which PyTorch does not count, goes unseen: `for_inference` is for
     weights that are done.
     """
 
@@ -58,8 +58,8 @@ class _Keeping(nn.Module):
 class Conv2d(_Keeping, nn.Conv2d):
     """nn.Conv2d, computed by "winograd", "gemm", "blocked" or "direct", whichever suits the shapes.
 
-    fast=False (see `set_fast`): always by PyTorch. keep (see `prepare`): outside of training the weight is
-    kept in the form that its way needs; "direct" then runs on packed weights.
+    fast=False (see `set_fast`): always by PyTorch. keep (see `for_inference`): outside of training the weight
+    is kept in the form that its way needs; "direct" then runs on packed weights.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -143,7 +143,7 @@ def set_fast(network: nn.Module, fast: bool) -> None:
             module.fast = fast
 
 
-def prepare(network: nn.Module) -> None:
+def for_inference(network: nn.Module) -> None:
     """Make ready for many pictures with these weights: what convolutions turn them into is kept."""
     for module in network.modules():
         if isinstance(module, _Keeping):
