@@ -8,6 +8,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,17 @@ def answer_turns(measure: Callable[[], Answer]) -> None:
     """The other side of `take_turns`: measure whenever asked."""
     for _ in sys.stdin:
         print(json.dumps(measure()), flush=True)
+
+
+def steady(run: Callable[[], object], seconds: float = 1.0) -> float:
+    """Seconds of one `run` among its like: the first, which finds sleeping threads and another's caches, is
+    not counted; then the mean of as many as begin within `seconds`."""
+    run()
+    count, begun = 0, time.perf_counter()
+    while (spent := time.perf_counter() - begun) < seconds or not count:
+        run()
+        count += 1
+    return spent / count
 
 
 def options(description: str | None, rounds: int) -> argparse.ArgumentParser:

@@ -15,13 +15,13 @@ import contextlib
 import importlib.util
 import io
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks import common
-from benchmarks.common import Answer, answer_turns, median, print_table, take_turns, write_json
+from benchmarks.common import answer_turns, median, print_table, steady, take_turns, write_json
+from gantrans.core.threads import let_idle_threads_sleep
 
 NETWORKS = ("unet_256", "resnet_9")
 CONTENDERS = ("eager", "onnxruntime", "ours", "ours bf16")
@@ -55,6 +55,8 @@ def main() -> None:
 
 
 def _child(network: str, name: str, size: int, threads: int) -> None:
+    if name.startswith("ours"):
+        let_idle_threads_sleep()  # as `gantrans` does, before torch is imported
     import torch
 
     from gantrans.core.heap import keep_large_blocks
@@ -78,12 +80,7 @@ def _child(network: str, name: str, size: int, threads: int) -> None:
         run = _torch(generator, x, bf16=name.endswith("bf16"))
     apart = float((run() - truth).abs().max())
 
-    def measure() -> Answer:
-        begun = time.perf_counter()
-        run()
-        return {"seconds": time.perf_counter() - begun, "apart": apart}
-
-    answer_turns(measure)
+    answer_turns(lambda: {"seconds": steady(run), "apart": apart})
 
 
 def _torch(generator: Any, x: Any, *, bf16: bool) -> Callable[[], Any]:

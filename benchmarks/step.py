@@ -5,9 +5,10 @@
 
 Contenders take turns, each in a process of its own: the reference's own `optimize_parameters`, and ours plain
 (PyTorch's kernels only, the twin of every fast path), as it comes (fp32), and in bf16. Seconds a step are
-medians, ratios are to the first contender. Memory is the peak above what the process held before its first
-step. GFLOP are those of the definition, counted on the plain twin; the share of the peak is theirs a second
-over what a 3x3 convolution of 256 channels reaches here, in turn with them; fewer operations show as more.
+medians over turns, without the first step of each; ratios are to the first contender. Memory is the peak
+above what the process held before its first step. GFLOP are those of the definition, counted on the plain
+twin; the share of the peak is theirs a second over what a 3x3 convolution of 256 channels reaches here, in
+turn with them; fewer operations show as more.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import os
 import sys
 import time
 from argparse import Namespace
@@ -23,7 +23,8 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks import common
-from benchmarks.common import Answer, answer_turns, median, print_table, take_turns, write_json
+from benchmarks.common import Answer, answer_turns, median, print_table, steady, take_turns, write_json
+from gantrans.core.threads import let_idle_threads_sleep
 
 CASES = ("pix2pix-256-1", "pix2pix-256-4", "pix2pix-128-1", "cyclegan-256-1")
 OURS = {"plain": ("fp32", "plain"), "fp32": ("fp32", "auto"), "bf16": ("bf16", "auto")}
@@ -79,7 +80,7 @@ def _case(case: str, options: argparse.Namespace) -> dict[str, Answer]:
 
 def _child(case: str, name: str, reference: str | None) -> None:
     if name != "reference":
-        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as `gantrans` sets it, before torch is imported
+        let_idle_threads_sleep()  # as `gantrans` does, before torch is imported
     import torch
 
     from gantrans.core.device import open_core
@@ -100,11 +101,8 @@ def _child(case: str, name: str, reference: str | None) -> None:
     start = core.peak_memory_mib()
 
     def measure() -> Answer:
-        begun = time.perf_counter()
-        step()
-        seconds = time.perf_counter() - begun
-        memory = core.peak_memory_mib() - start
-        return {"seconds": seconds, "memory_mib": memory}
+        seconds = steady(step)
+        return {"seconds": seconds, "memory_mib": core.peak_memory_mib() - start}
 
     answer_turns(measure)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from gantrans.build.config import compose_verb
 from gantrans.core import compiling, device, prefetch
 from gantrans.core.device import open_core, set_tf32
 from gantrans.core.recompute import recompute_blocks
+from gantrans.core.threads import let_idle_threads_sleep
 from gantrans.data.stream import RawBatch
 from gantrans.errors import ConfigError
 from gantrans.methods.adversary import Restraint
@@ -514,3 +516,23 @@ def test_only_waiting_for_data_counts_as_waiting(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(ahead, "_moved", lambda raw, _: now.__setitem__(0, now[0] + 9) or raw)
     next(ahead)
     assert ahead.waited == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}),
+        ({"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "7"}),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, {"OMP_WAIT_POLICY": "ACTIVE"}),
+    ],
+)
+def test_threads_sleep_unless_the_user_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], expected: dict[str, str]
+) -> None:
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.setenv(name, "")  # so that it is put back afterwards
+        os.environ.pop(name)
+    os.environ.update(given)
+    let_idle_threads_sleep()
+    found = {name: os.environ.get(name) for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    assert found == {"OMP_WAIT_POLICY": None, "GOMP_SPINCOUNT": None} | expected

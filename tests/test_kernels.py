@@ -15,6 +15,7 @@ from gantrans.kernels import conv as ways
 from gantrans.kernels.blocked import conv2d_blocked
 from gantrans.kernels.conv import Conv2d, ConvTranspose2d, for_inference, set_fast
 from gantrans.kernels.gemm import conv2d_gemm, conv_transpose2d_gemm
+from gantrans.kernels.product import by_place, packed_places
 from gantrans.kernels.winograd import Winograd, conv2d, toom_cook
 from gantrans.nets.patchgan import PatchGAN
 from gantrans.nets.resnet import ResNetGenerator
@@ -221,9 +222,39 @@ def test_kept_weights_follow_their_weight() -> None:
     kept = layer._kept
     told = list(kept[0])
     told[3] = layer.weight._version
-    layer._kept = (tuple(told), kept[1] * 0)  # a planted stale form is noticed
+    layer._kept = (tuple(told), ways.PLANS[3].packed(layer.weight * 0, x))  # a planted stale form is noticed
     with torch.no_grad():
         assert not torch.allclose(layer(x), 2 * before)
+
+
+@pytest.mark.parametrize("rows", [3, 600])  # fewer and more than MANY_ROWS
+def test_products_by_place_are_those_of_each_place(rows: int) -> None:
+    """torch.bmm's, oneDNN's and the packed one, each checked against the definition."""
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.randn(rows, 9, 20, generator=generator), torch.randn(9, 34, 20, generator=generator)
+    truth = torch.einsum("tpc,pkc->tpk", a.double(), b.double()).float()
+    found = [by_place(a, b)]
+    with torch.no_grad():
+        found += [by_place(a, b), by_place(a, packed_places(b, rows))]
+    for product in found:
+        assert product.is_contiguous()
+        torch.testing.assert_close(product, truth, rtol=1e-4, atol=1e-4)
+
+
+def test_weights_packed_for_winograd_serve_every_size() -> None:
+    """Packed for the tiles of the first picture, right for all, few or many, odd channels or not."""
+    sizes = [(20, 20), (96, 130), (21, 33)]
+    for layer in (Conv2d(96, 100, 3, padding=1, padding_mode="reflect"), Conv2d(100, 96, 4)):
+        pictures = [torch.randn(2, layer.in_channels, *size) for size in sizes]
+        for_inference(layer)
+        with torch.no_grad():
+            for x in pictures:
+                assert layer.way(x) == "winograd"
+                found = layer(x)
+                assert layer._kept is not None and layer._kept[1].is_mkldnn
+                set_fast(layer, False)
+                torch.testing.assert_close(found, layer(x), rtol=1e-4, atol=1e-4)
+                set_fast(layer, True)
 
 
 @pytest.mark.parametrize(

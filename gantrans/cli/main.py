@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import difflib
 import errno
-import os
 import sys
 import traceback
 from importlib import import_module
 
+from gantrans.core.threads import let_idle_threads_sleep
 from gantrans.errors import GantransError
 
 VERBS = {
@@ -50,8 +50,7 @@ _PATH = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
-    # Idle threads sleep instead of spinning, so that loader processes and other runs get the cores (ADR 6).
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    let_idle_threads_sleep()
     args = list(sys.argv[1:] if argv is None else argv)
     if not args or args[0] in ("-h", "--help", "help"):
         print(

@@ -98,7 +98,7 @@ class Conv2d(_Keeping, nn.Conv2d):
 
     def _winograd(self, x: Tensor) -> Tensor:
         plan, border = PLANS[self.kernel_size[0]], self.padding_mode.replace("zeros", "constant")
-        turned = self._turned("winograd", lambda: plan.weight(self.weight))
+        turned = self._turned("winograd", lambda: plan.packed(self.weight, x))
         y = conv2d(plan, x, self.weight, int(self.padding[0]), border, turned)
         return y if self.bias is None else y + self.bias.view(-1, 1, 1)
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gantrans.kernels.product import product
+from gantrans.kernels.product import by_place, packed_places
 
 # Where polynomials are evaluated, besides infinity; small and few powers of 2 apart, for accuracy.
 POINTS = (0.0, 1.0, -1.0, 2.0, -0.5)
@@ -64,26 +64,30 @@ class Winograd:
         return -(-outputs // self.m) * self.m + self.r - 1
 
     def weight(self, weight: Tensor) -> Tensor:
-        """G w G': (K, C, r, r) -> (n * n, K, C)."""
-        flat = weight.reshape(-1, self.r**2)
-        return product(self._kron("G", weight), flat.t()).view(-1, *weight.shape[:2])
+        """G w G': (K, C, r, r) -> (n * n, K, C), strided: K before places."""
+        return self._each("G", weight.flatten(2).transpose(1, 2)).transpose(0, 1)
+
+    def packed(self, weight: Tensor, x: Tensor) -> Tensor:
+        """The turned weight as products of many pictures such as x take it fastest."""
+        tiles = len(x) * -(-x.shape[2] // self.m) * -(-x.shape[3] // self.m)
+        return packed_places(self.weight(weight), tiles)
 
     def weight_adjoint(self, turned: Tensor) -> Tensor:
         """(n * n, K, C) -> (K, C, r, r)."""
-        flat = product(self._kron("G", turned).t(), turned.reshape(self.n**2, -1))
-        return flat.t().reshape(*turned.shape[1:], self.r, self.r)
+        weight = self._each("G", turned.transpose(0, 1), adjoint=True).transpose(1, 2)
+        return weight.unflatten(2, (self.r, self.r))
 
     def input(self, bordered: Tensor) -> Tensor:
-        """B d B' of every tile: (N, C, span, span) -> (n * n, T, C)."""
+        """B d B' of every tile: (N, C, span, span) -> (T, n * n, C)."""
         cut = bordered.permute(0, 2, 3, 1).unfold(1, self.n, self.m).unfold(2, self.n, self.m)
-        rows = cut.permute(4, 5, 0, 1, 2, 3).reshape(self.n**2, -1)
-        return product(self._kron("B", bordered), rows).view(self.n**2, -1, bordered.shape[1])
+        tiles = cut.permute(0, 1, 2, 4, 5, 3).reshape(-1, self.n**2, bordered.shape[1])
+        return self._each("B", tiles)
 
     def input_adjoint(self, turned: Tensor, batch: int, down: int, across: int) -> Tensor:
-        """(n * n, T, C) of `down` x `across` tiles -> (N, C, span, span), overlaps summed."""
+        """(T, n * n, C) of `down` x `across` tiles -> (N, C, span, span), overlaps summed."""
         m, n, over, channels = self.m, self.n, self.r - 1, turned.shape[2]
-        tiles = product(self._kron("B", turned).t(), turned.reshape(n * n, -1))
-        tiles = tiles.view(n, n, batch, down, across, channels).permute(2, 3, 0, 4, 1, 5)
+        tiles = self._each("B", turned, adjoint=True)
+        tiles = tiles.view(batch, down, across, n, n, channels).transpose(2, 3)
         whole = tiles.new_zeros(batch, down + 1, m, across + 1, m, channels)
         whole[:, :down, :, :across] = tiles[:, :, :m, :, :m]
         whole[:, 1:, :over, :across] += tiles[:, :, m:, :, :m]
@@ -93,24 +97,27 @@ class Winograd:
         return picture[:, : down * m + over, : across * m + over].permute(0, 3, 1, 2)
 
     def output(self, turned: Tensor, batch: int, height: int, width: int) -> Tensor:
-        """A y A' of every tile: (n * n, T, K) -> (N, K, height, width)."""
+        """A y A' of every tile: (T, n * n, K) -> (N, K, height, width)."""
         m, channels = self.m, turned.shape[2]
         down, across = -(-height // m), -(-width // m)
-        tiles = product(self._kron("A", turned), turned.reshape(self.n**2, -1))
-        tiles = tiles.view(m, m, batch, down, across, channels).permute(2, 3, 0, 4, 1, 5)
+        tiles = self._each("A", turned)
+        tiles = tiles.view(batch, down, across, m, m, channels).transpose(2, 3)
         picture = tiles.reshape(batch, down * m, across * m, channels)
         return picture[:, :height, :width].contiguous().permute(0, 3, 1, 2)
 
     def output_adjoint(self, output: Tensor) -> Tensor:
-        """(N, K, height, width) -> (n * n, T, K)."""
+        """(N, K, height, width) -> (T, n * n, K)."""
         m, (_, channels, height, width) = self.m, output.shape
         output = F.pad(output, (0, -width % m, 0, -height % m))
-        tiles = output.permute(0, 2, 3, 1).unflatten(2, (-1, m)).unflatten(1, (-1, m))
-        rows = tiles.permute(2, 4, 0, 1, 3, 5).reshape(m * m, -1)
-        return product(self._kron("A", output).t(), rows).view(self.n**2, -1, channels)
+        tiles = output.permute(0, 2, 3, 1).unflatten(2, (-1, m)).unflatten(1, (-1, m)).transpose(2, 3)
+        return self._each("A", tiles.reshape(-1, m * m, channels), adjoint=True)
 
-    def _kron(self, name: str, like: Tensor) -> Tensor:
-        return _kron(self.m, self.r, name, like.dtype)
+    def _each(self, name: str, squares: Tensor, *, adjoint: bool = False) -> Tensor:
+        """A, B or G on both sides of squares (I, pixels, channels), whose pixels lie row by row. One by one,
+        they stay in the cache."""
+        matrix = _kron(self.m, self.r, name, squares.dtype)
+        matrix = matrix.t() if adjoint else matrix
+        return torch.bmm(matrix.expand(len(squares), *matrix.shape), squares)
 
 
 def conv2d(
@@ -123,8 +130,8 @@ def conv2d(
 ) -> Tensor:
     """F.conv2d with stride 1 and without bias; borders of `padding` pixels are "constant" (0) or "reflect".
 
-    x (N, C, H, W), weight (K, C, plan.r, plan.r), both float32 or float64. turned: plan.weight(weight), where
-    that is at hand already.
+    x (N, C, H, W), weight (K, C, plan.r, plan.r), both float32 or float64. turned: plan.weight(weight) or
+    plan.packed(weight, x), where that is at hand already.
     """
     return _Conv.apply(plan, x, weight, padding, border, turned)
 
@@ -140,7 +147,7 @@ class _Conv(torch.autograd.Function):
         sides = [side + 2 * padding - plan.r + 1 for side in x.shape[2:]]
         tiles = plan.input(_bordered(plan, x, padding, border, sides))
         turned = plan.weight(weight) if turned is None else turned
-        return plan.output(torch.bmm(tiles, turned.transpose(1, 2)), len(x), *sides)
+        return plan.output(by_place(tiles, turned), len(x), *sides)
 
     @staticmethod
     def backward(ctx, grad):  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -149,10 +156,11 @@ class _Conv(torch.autograd.Function):
         outputs, dx, dw = plan.output_adjoint(grad), None, None
         if ctx.needs_input_grad[2]:
             tiles = plan.input(_bordered(plan, x, p, border, grad.shape[2:]))
-            dw = plan.weight_adjoint(torch.bmm(outputs.transpose(1, 2), tiles))
+            dw = plan.weight_adjoint(torch.bmm(outputs.permute(1, 2, 0), tiles.transpose(0, 1)))
         if ctx.needs_input_grad[1]:
             tiles = [-(-side // plan.m) for side in grad.shape[2:]]
-            bordered = plan.input_adjoint(torch.bmm(outputs, plan.weight(weight)), len(x), *tiles)
+            inputs = by_place(outputs, plan.weight(weight).transpose(1, 2))
+            bordered = plan.input_adjoint(inputs, len(x), *tiles)
             dx = _borderless(bordered, x.shape[2:], p, border)
         return None, dx, dw, None, None, None
 
