@@ -5,10 +5,10 @@
 
 Contenders take turns, each in a process of its own: the reference's own `optimize_parameters`, and ours plain
 (PyTorch's kernels only, the twin of every fast path), as it comes (fp32), and in bf16. Seconds a step are
-medians over turns, without the first step of each; ratios are to the first contender. Memory is the peak
-above what the process held before its first step. GFLOP are those of the definition, counted on the plain
-twin; the share of the peak is theirs a second over what a 3x3 convolution of 256 channels reaches here, in
-turn with them; fewer operations show as more.
+medians over turns of the mean of a second's steps, the first not counted; ratios are to the first contender.
+Memory is the peak above the highest that the process held before its first step. GFLOP are those of the
+definition, counted on the plain twin; the share of the peak is theirs a second over what a 3x3 convolution of
+256 channels reaches here, in turn with them; fewer operations show as more.
 """
 
 from __future__ import annotations

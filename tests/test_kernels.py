@@ -218,8 +218,11 @@ def test_kept_weights_follow_their_weight() -> None:
     assert copy.deepcopy(layer)._kept is None
     assert set(layer.state_dict()) == {"weight", "bias"}
     layer(x).sum().backward()  # training on top of it
-    assert layer.weight.grad is not None
+    assert layer.weight.grad is not None and layer._kept is None
+    with torch.no_grad():
+        layer(x)
     kept = layer._kept
+    assert kept is not None
     told = list(kept[0])
     told[3] = layer.weight._version
     layer._kept = (tuple(told), ways.PLANS[3].packed(layer.weight * 0, x))  # a planted stale form is noticed
@@ -320,3 +323,41 @@ def test_what_differs_between_directions_is_left_to_pytorch(layer: Conv2d | Conv
 def test_types_are_not_mixed_behind_the_back() -> None:
     with pytest.raises(RuntimeError):
         Conv2d(8, 8, 4, 2, 1)(torch.zeros(1, 8, 4, 4, dtype=torch.bfloat16))
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+def test_gradients_hold_for_every_kind_of_border(mode: str) -> None:
+    """Winograd knows the adjoint of two of them; the others are PyTorch's."""
+    layer = Conv2d(96, 96, 3, padding=1, padding_mode=mode).double()
+    x = torch.randn(1, 96, 24, 24, dtype=torch.float64, requires_grad=True)
+    assert layer.way(x) == ("winograd" if mode in ("zeros", "reflect") else "direct")
+    found = []
+    for fast in (True, False):
+        set_fast(layer, fast)
+        found.append(torch.autograd.grad(layer(x).square().sum(), [x, *layer.parameters()]))
+    for ours, theirs in zip(*found, strict=True):
+        assert float((ours - theirs).norm()) <= 1e-12 * float(theirs.norm())
+
+
+def test_kept_weights_notice_a_fused_optimizer() -> None:
+    """Whose steps PyTorch does not count as changes of the weight."""
+    layer, x = Conv2d(96, 96, 3, padding=1), torch.randn(1, 96, 24, 24)
+    for_inference(layer)
+    with torch.no_grad():
+        layer(x)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1, fused=True)
+    layer(x).square().sum().backward()
+    optimizer.step()
+    with torch.no_grad():
+        twin = copy.deepcopy(layer)
+        set_fast(twin, False)
+        torch.testing.assert_close(layer(x), twin(x), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("layer", [Conv2d(6, 8, 4, 2, 1), ConvTranspose2d(6, 8, 4, 2, 1)])
+def test_no_pictures_and_wrong_channels_are_pytorchs(layer: Conv2d | ConvTranspose2d) -> None:
+    x = torch.randn(0, 6, 4, 4, requires_grad=True)
+    layer(x).sum().backward()
+    assert x.grad is not None and x.grad.shape == x.shape
+    with pytest.raises(RuntimeError, match="channels"), torch.no_grad():
+        layer(torch.randn(1, 5, 4, 4))

@@ -28,7 +28,8 @@ BLOCKED_CHANNELS = 4  # above it, vector units are busy enough
 class _Keeping(nn.Module):
     """Keeps what a weight was turned into, for inference, until the weight changes; never copied or saved.
 
-    A change through `weight.data` in place, which PyTorch does not count, goes unseen: `for_inference` is for
+    A call with gradients enabled drops it, as training then changes the weight in ways that PyTorch does not
+    count. A change through `weight.data` in place without such a call goes unseen: `for_inference` is for
     weights that are done.
     """
 
@@ -40,6 +41,8 @@ class _Keeping(nn.Module):
     def _turned(self, form: str, turn: Callable[[], Tensor]) -> Tensor | None:
         """What `turn` makes of the weight; None where it is not to be kept."""
         weight = self.weight
+        if torch.is_grad_enabled():  # training follows, and fused optimisers do not count their changes
+            self._kept = None
         if not self.keep or torch.is_grad_enabled() or not isinstance(weight, nn.Parameter):
             return None
         if weight.is_inference():  # whose changes are not counted
@@ -83,11 +86,13 @@ class Conv2d(_Keeping, nn.Conv2d):
             return "direct"
         height, width = ((n + 2 * padding - side) // stride + 1 for n in x.shape[2:])
         pixels = len(x) * height * width
+        if not pixels or x.shape[1] != self.in_channels:  # PyTorch has the words for these
+            return "direct"
         if stride == 2 and pixels <= GEMM_PIXELS and self.padding_mode == "zeros":
             return "gemm"
         if stride == 1 and side == 7 and self.out_channels <= BLOCKED_CHANNELS:
             return "blocked" if height % 2 == width % 2 == 0 else "direct"
-        if stride == 1 and side in PLANS and not _reduced(x):
+        if stride == 1 and side in PLANS and not _reduced(x) and self.padding_mode in ("zeros", "reflect"):
             wide = min(self.in_channels, self.out_channels) >= WINOGRAD_CHANNELS
             return "winograd" if wide and pixels >= WINOGRAD_PIXELS else "direct"
         return "direct"
@@ -121,7 +126,8 @@ class ConvTranspose2d(_Keeping, nn.ConvTranspose2d):
     def way(self, x: Tensor) -> str:
         """How the picture x (N, C, H, W) is convolved."""
         plain = _plain(x, self) and self.output_padding == (0, 0) and self.stride[0] == 2
-        return "gemm" if plain and len(x) * x.shape[2] * x.shape[3] <= GEMM_PIXELS else "direct"
+        plain = plain and x.shape[1] == self.in_channels
+        return "gemm" if plain and 0 < len(x) * x.shape[2] * x.shape[3] <= GEMM_PIXELS else "direct"
 
 
 def suited(x: Tensor, *, winograd: bool = False) -> Tensor:
