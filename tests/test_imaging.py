@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from gantrans.errors import DataError, StorageError
-from gantrans.imaging import colour, decode, filters, ranges, sheet
+from gantrans.imaging import colour, decode, filters, jpeg, ranges, sheet
 from gantrans.imaging import read as reading
 from gantrans.imaging import write as writing
 from gantrans.imaging.listing import list_files, list_images
@@ -615,3 +615,30 @@ def test_grid_places_every_image_undistorted() -> None:
     assert sheet.to_u8_rgb(noise((3, 4, 1), U16)).shape == (3, 4, 3)
     with pytest.raises(ValueError, match="no images"):
         sheet.grid([[]], ["a"])
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"quality": 95, "subsampling": 0},
+        {"quality": 60, "subsampling": 1},
+        {"quality": 30, "subsampling": 2, "progressive": True},
+        {"quality": 75, "subsampling": 2, "restart_marker_rows": 1},
+        {"quality": 80, "keep_rgb": True},
+    ],
+)
+def test_a_jpeg_decodes_to_the_samples_of_pillow(how: dict[str, object]) -> None:
+    """The short way, of odd sizes too; a file cut short is left to Pillow, and its quick transform is noticed."""
+    smooth = filters.resize(noise((9, 11, 3)), 61, 83, "bicubic")
+    stream = io.BytesIO()
+    Image.fromarray(smooth).save(stream, format="JPEG", **how)
+    with Image.open(stream) as image:
+        found = jpeg.decoded(image, stream)
+        assert found is not None
+        np.testing.assert_array_equal(found, np.asarray(image.convert("RGB")))
+    import simplejpeg
+
+    quick = simplejpeg.decode_jpeg(stream.getvalue(), "RGB", fastdct=True, fastupsample=True)
+    assert how.get("subsampling") != 2 or not np.array_equal(quick, found)
+    with Image.open(io.BytesIO(stream.getvalue())) as image:
+        assert jpeg.decoded(image, io.BytesIO(stream.getvalue()[: len(stream.getvalue()) // 2])) is None

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gantrans import draws
+from gantrans.imaging import ranges
 
 Params = dict[str, Any]  # JSON-able: it goes into the manifest and comes back from it
 Amount = float | Sequence[float]
@@ -20,7 +21,12 @@ Choice = str | Sequence[str]
 class Degradation(Protocol):
     """First drawn, then applied: all chance is in `sample`, none in `forward`.
 
-    `scale`: the degraded image is 1/scale the size of the clean one.
+    `scale`: the degraded image is 1/scale the size of the clean one. Two more members may be there:
+
+    takes_u8 = True: `forward` also takes uint8 (H, W, 1 or 3), and answers in kind; others get x01 always.
+    mask(height, width, params): where the picture is covered, (H, W) uint8, 0 untouched to 255 hidden; of
+    degradations that put something over it, as marks and cut-outs do. Bit for bit 0 where `forward` changes
+    nothing.
     """
 
     scale: int
@@ -29,9 +35,28 @@ class Degradation(Protocol):
         """Parameters for one image, of any size."""
         ...
 
-    def forward(self, x01: np.ndarray, params: Params) -> np.ndarray:
-        """(H, W, 1 or 3) x01 float32 -> the same, degraded. Pure: the same bits for the same arguments."""
+    def forward(self, pixels: np.ndarray, params: Params, /) -> np.ndarray:
+        """(H, W, 1 or 3) x01 float32 (or uint8) -> the same, degraded. Pure: the same bits for the same arguments."""
         ...
+
+
+def apply(step: Degradation, pixels: np.ndarray, params: Params) -> np.ndarray:
+    """`step` done to (H, W, C) uint8 or float32 x01, answered in the same type."""
+    if pixels.dtype != np.uint8 or getattr(step, "takes_u8", False):
+        return step.forward(pixels, params)
+    return ranges.from_x01(step.forward(ranges.to_x01(pixels), params), np.uint8)
+
+
+def masks(step: Degradation) -> bool:
+    """Whether the step tells where it covers the picture."""
+    return callable(getattr(step, "mask", None)) and getattr(step, "masked", True)
+
+
+def mask_of(step: Degradation, height: int, width: int, params: Params) -> np.ndarray:
+    """Where the step covers a picture of that size, (H, W) uint8; 0 everywhere for one that does not tell."""
+    if not masks(step):
+        return np.zeros((height, width), np.uint8)
+    return step.mask(height, width, params)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import numpy as np
 
 from gantrans import draws
 from gantrans.degrade import parse
-from gantrans.degrade.base import Degradation, Params
+from gantrans.degrade.base import Degradation, Params, apply, mask_of, masks
 from gantrans.errors import ConfigError, GantransError
 from gantrans.imaging import ranges
 
@@ -43,16 +43,28 @@ class Recipe:
     def draw(self, rng: np.random.Generator) -> Params:
         return self.steps.sample(rng)
 
-    def apply(self, x01: np.ndarray, params: Params) -> np.ndarray:
-        """(H, W, C) x01 -> (H / scale, W / scale, C) x01; raises ConfigError where a step breaks that."""
-        degraded = self.steps.forward(x01, params)
-        expected = (x01.shape[0] // self.scale, x01.shape[1] // self.scale, x01.shape[2])
-        if degraded.shape != expected:
+    @property
+    def masked(self) -> bool:
+        """Whether it covers parts of the picture and tells where."""
+        return masks(self.steps)
+
+    def apply(self, pixels: np.ndarray, params: Params) -> np.ndarray:
+        """(H, W, C) uint8 or x01 -> (H / scale, W / scale, C) of that type; ConfigError where a step breaks
+        that."""
+        degraded = apply(self.steps, pixels, params)
+        expected = (pixels.shape[0] // self.scale, pixels.shape[1] // self.scale, pixels.shape[2])
+        if degraded.shape != expected or degraded.dtype != pixels.dtype:
             raise ConfigError(
-                f"recipe {self.name}: made {degraded.shape} of {x01.shape}; with scale {self.scale} "
-                f"{expected} is needed; mend the step's forward or its scale"
+                f"recipe {self.name}: made {degraded.dtype} {degraded.shape} of {pixels.dtype} "
+                f"{pixels.shape}; with scale {self.scale} {expected} is needed; mend the step's forward or "
+                "its scale"
             )
         return degraded
+
+    def mask(self, height: int, width: int, params: Params) -> np.ndarray:
+        """Where marks and cut-outs cover a degraded image made of `height` x `width` pixels: (H / scale,
+        W / scale) uint8, 0 untouched to 255 hidden."""
+        return mask_of(self.steps, height, width, params)
 
 
 def parse_recipe(config: Mapping[str, Any], extra: Mapping[str, type] | None = None) -> Recipe:
@@ -95,6 +107,8 @@ def degrade(
         )
     try:
         params = recipe.draw(draws.generator("degrade", seed, key, draw))
+        if pixels.dtype == np.uint8:
+            return recipe.apply(pixels, params), params
         degraded = recipe.apply(ranges.to_x01(pixels), params)
     except GantransError:
         raise

@@ -1,4 +1,8 @@
-"""Blur kernels, convolution, resizing of x01 (H, W, C) float32. Kernels sum to 1; borders are reflected."""
+"""Blur kernels, convolution, resizing of (H, W, C) x01 float32 or uint8, answered in the same type.
+
+Kernels sum to 1; borders are reflected. Floating point is computed here and by Pillow, and is the twin that
+tests compare uint8 with, which goes through OpenCV where that is faster.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ import math
 import numpy as np
 from PIL import Image
 
+from gantrans.imaging import opencv
+
 _METHODS = {
     "nearest": Image.Resampling.NEAREST,
     "box": Image.Resampling.BOX,
@@ -14,7 +20,7 @@ _METHODS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-METHODS = tuple(_METHODS)
+METHODS = (*_METHODS, "area")
 _DIRECT_TAPS = 49  # kernels up to 7x7 are faster summed tap by tap than through an FFT
 
 
@@ -62,26 +68,37 @@ def motion_kernel(length_px: float, angle_deg: float) -> np.ndarray:
     return kernel / kernel.sum()
 
 
-def gaussian_blur(x01: np.ndarray, sigma_px: float) -> np.ndarray:
+def gaussian_blur(pixels: np.ndarray, sigma_px: float) -> np.ndarray:
     """Blur by a Gaussian of `sigma_px` pixels, rows then columns."""
+    if pixels.dtype == np.uint8:
+        return opencv.gaussian(pixels, sigma_px)
     kernel = gaussian_kernel_1d(sigma_px)
     if len(kernel) == 1:
-        return x01.astype(np.float32)
-    return convolve(convolve(x01, kernel[None, :]), kernel[:, None])
+        return pixels.astype(np.float32)
+    return convolve(convolve(pixels, kernel[None, :]), kernel[:, None])
 
 
-def convolve(x01: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+def separable_blur(pixels: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Convolve with the same symmetric kernel (1-D, odd) along rows and columns."""
+    if pixels.dtype == np.uint8:
+        return opencv.separable(pixels, kernel, kernel)
+    return convolve(convolve(pixels, kernel[None, :]), kernel[:, None])
+
+
+def convolve(pixels: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Convolve each channel with `kernel` (odd sides, float), same size out; any image size works.
 
-    Raises ValueError for a kernel with an even side.
+    Not clipped, but for uint8. Raises ValueError for a kernel with an even side.
     """
     if kernel.ndim != 2 or not (kernel.shape[0] % 2 and kernel.shape[1] % 2):
         raise ValueError(f"kernel {kernel.shape}: needed: two odd sides")
+    if pixels.dtype == np.uint8:
+        return opencv.convolve(pixels, kernel)
     ry, rx = kernel.shape[0] // 2, kernel.shape[1] // 2
-    padded = np.pad(x01.astype(np.float32, copy=False), ((ry, ry), (rx, rx), (0, 0)), mode="reflect")
+    padded = np.pad(pixels.astype(np.float32, copy=False), ((ry, ry), (rx, rx), (0, 0)), mode="reflect")
     if min(kernel.shape) == 1 or kernel.size <= _DIRECT_TAPS:
-        return _convolve_direct(padded, kernel, x01.shape)
-    return _convolve_fft(padded, kernel, x01.shape)
+        return _convolve_direct(padded, kernel, pixels.shape)
+    return _convolve_fft(padded, kernel, pixels.shape)
 
 
 def _convolve_direct(padded: np.ndarray, kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -118,22 +135,51 @@ def _fast_length(n: int) -> int:
         n += 1
 
 
-def resize(x01: np.ndarray, height: int, width: int, method: str) -> np.ndarray:
-    """Resize to (height, width, C), antialiased when it shrinks (but for nearest); float, never quantised.
+def resize(pixels: np.ndarray, height: int, width: int, method: str) -> np.ndarray:
+    """Resize to (height, width, C), antialiased when it shrinks (but for nearest); float is never quantised.
 
-    `method` is one of METHODS. The overshoot of bicubic and lanczos is clipped to [0, 1]. Raises ValueError.
+    `method` is one of METHODS. `area` weights pixels by how much of them a new one covers, `box` takes them
+    whole or not at all; the two are one where sizes divide. The overshoot of bicubic (a = -0.5) and lanczos
+    is clipped. Raises ValueError.
     """
     _check_resize(height, width, method)
-    if x01.shape[:2] == (height, width):
-        return x01.astype(np.float32)
-    planes = [Image.fromarray(np.ascontiguousarray(x01[..., i], np.float32)) for i in range(x01.shape[2])]
+    if pixels.shape[:2] == (height, width):
+        return pixels.copy() if pixels.dtype == np.uint8 else pixels.astype(np.float32)
+    if method == "area":
+        return opencv.area(pixels, height, width)
+    if pixels.dtype == np.uint8:
+        return _resize_u8(pixels, height, width, method)
+    planes = [
+        Image.fromarray(np.ascontiguousarray(pixels[..., i], np.float32)) for i in range(pixels.shape[2])
+    ]
     resized = [np.asarray(plane.resize((width, height), _METHODS[method])) for plane in planes]
     return np.clip(np.stack(resized, axis=2), 0, 1)
 
 
+def mosaic(pixels: np.ndarray, block: int) -> np.ndarray:
+    """Every `block` x `block` pixels their mean, counted from the top left; (H, W, C) in the same type."""
+    height, width = pixels.shape[:2]
+    rows, columns = np.arange(0, height, block), np.arange(0, width, block)
+    sums = np.add.reduceat(pixels, rows, axis=0, dtype=np.float32)
+    means = np.add.reduceat(sums, columns, axis=1)
+    means /= np.outer(np.diff(rows, append=height), np.diff(columns, append=width))[..., None]
+    if pixels.dtype == np.uint8:
+        means = np.floor(means + np.float32(0.5)).astype(np.uint8)
+    return means.repeat(block, axis=0)[:height].repeat(block, axis=1)[:, :width]
+
+
+def _resize_u8(u8: np.ndarray, height: int, width: int, method: str) -> np.ndarray:
+    """By OpenCV where its result means the same."""
+    if method == "bilinear" and height >= u8.shape[0] and width >= u8.shape[1]:
+        return opencv.enlarge_bilinear(u8, height, width)
+    if method == "box" and u8.shape[0] % height == 0 and u8.shape[1] % width == 0:
+        return opencv.area(u8, height, width)
+    return resize_u8(u8, height, width, method)
+
+
 def resize_u8(u8: np.ndarray, height: int, width: int, method: str) -> np.ndarray:
-    """The same of uint8 (H, W, 1 or 3) -> uint8, by Pillow's integers: in a third of the time, and the pixels
-    that other suites get. Raises ValueError.
+    """The same of uint8 (H, W, 1 or 3) -> uint8, by Pillow's integers (so not for `area`): the pixels that
+    other suites get. Raises ValueError.
 
     Rows are rounded and clipped before columns are made: 0.1 to 0.3 levels from `resize` on average, several
     in one sample of a thousand, where bright or dark edges overshoot.
@@ -145,7 +191,7 @@ def resize_u8(u8: np.ndarray, height: int, width: int, method: str) -> np.ndarra
 
 
 def _check_resize(height: int, width: int, method: str) -> None:
-    if method not in _METHODS:
+    if method not in METHODS:
         raise ValueError(f"method {method!r}: accepted are {', '.join(METHODS)}")
     if height < 1 or width < 1:
         raise ValueError(f"size {width}x{height}: needed: 1x1 or more")

@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 from gantrans.errors import DataError
-from gantrans.imaging import decode
+from gantrans.imaging import decode, jpeg, stored
 from gantrans.imaging.why import explain
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")  # of Pillow; its JPEG opens MPO as well
@@ -44,10 +44,14 @@ class UnreadableImage(DataError):
 
 @dataclass(frozen=True)
 class Picture:
-    """One image: `pixels` (H, W, C) uint8 or uint16, C 1 or 3; `alpha` (H, W) of the same type, or None."""
+    """One image: `pixels` (H, W, C) uint8 or uint16, C 1 or 3; `alpha` (H, W) of the same type, or None.
+
+    `turn` is the EXIF orientation, 1 to 8, that was applied: 1 where pixels are as stored.
+    """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
+    turn: int = 1
 
     @property
     def depth(self) -> int:
@@ -75,13 +79,14 @@ def read(path: Path | str, data: bytes | None = None) -> Picture:
     with _refusals(path, data), _stream(path, data) as stream:
         image = _checked(_open(stream))
         alike = lambda: _open(stream)  # noqa: E731
-        pixels, alpha = decode.samples(image, alike)
+        plain = jpeg.decoded(image, stream)
+        pixels, alpha = decode.samples(image, alike) if plain is None else (plain, None)
         turn = decode.orientation(image)
         pixels = decode.oriented(pixels, turn)
         alpha = None if alpha is None else decode.oriented(alpha, turn)
         if pixels.size == 0:
             raise decode.Refused("has no pixels")
-        return Picture(pixels, alpha)
+        return Picture(pixels, alpha, turn)
 
 
 def probe(path: Path | str) -> Header:
@@ -127,7 +132,7 @@ def _stream(path: Path, data: bytes | None) -> Iterator[BinaryIO]:
         return
     if path.exists() and not path.is_file():
         raise decode.Refused("is a folder" if path.is_dir() else "is not a regular file")
-    with path.open("rb") as stream:
+    with stored.opened(path) as stream:
         yield stream
 
 

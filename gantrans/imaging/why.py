@@ -6,6 +6,8 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from gantrans.imaging import stored
+
 ACCEPTED = "JPEG, PNG, WebP, TIFF, BMP, GIF, PPM"
 
 # How files of other kinds begin: (offset, bytes, what it is).
@@ -59,7 +61,7 @@ def explain(path: Path, data: bytes | None, error: Exception) -> str:
 
 
 def _start(path: Path) -> bytes:
-    with path.open("rb") as stream:
+    with stored.opened(path) as stream:
         return stream.read(512)
 
 

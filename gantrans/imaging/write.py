@@ -44,8 +44,15 @@ def write(path: Path, pixels: np.ndarray, alpha: np.ndarray | None = None, *, qu
     write_atomic(path, encode(path, pixels, alpha, quality=quality))
 
 
-def encode(path: Path, pixels: np.ndarray, alpha: np.ndarray | None = None, *, quality: int = 95) -> bytes:
-    """The bytes that `write` writes."""
+def encode(
+    path: Path,
+    pixels: np.ndarray,
+    alpha: np.ndarray | None = None,
+    *,
+    quality: int = 95,
+    png_level: int = PNG_LEVEL,
+) -> bytes:
+    """The bytes that `write` writes; `png_level` is deflate's, 0 (none) to 9 (smallest)."""
     kind = _SUFFIXES.get(path.suffix.lower())
     if kind is None:
         found, accepted = path.suffix or "a file without suffix", ", ".join(_SUFFIXES)
@@ -55,13 +62,13 @@ def encode(path: Path, pixels: np.ndarray, alpha: np.ndarray | None = None, *, q
         raise ValueError(f"{path}: {kind} cannot hold alpha; use .png, .webp or .tif, or drop it")
     if array.dtype == np.uint16:
         if kind == "PNG":
-            return _png16(array)
+            return _png16(array, png_level)
         if kind != "TIFF" or array.shape[2] > 1:
             raise ValueError(f"{path}: 16-bit pixels cannot be written as {path.suffix} here; use .png")
     stream = io.BytesIO()
     image = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
     try:
-        image.save(stream, format=kind, **_options(kind, quality))
+        image.save(stream, format=kind, **_options(kind, quality, png_level))
     except (OSError, ValueError, SystemError) as error:  # in memory, so a limit of the format
         raise ValueError(f"{path}: {array.shape[1]}x{array.shape[0]} as {kind}: {error}") from error
     return stream.getvalue()
@@ -82,9 +89,9 @@ def _joined(path: Path, pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndar
     return np.concatenate([pixels, alpha[..., None]], axis=2)
 
 
-def _options(kind: str, quality: int) -> dict[str, object]:
+def _options(kind: str, quality: int, png_level: int) -> dict[str, object]:
     if kind == "PNG":
-        return {"compress_level": PNG_LEVEL}
+        return {"compress_level": png_level}
     if kind == "JPEG":
         return {"quality": quality, "subsampling": 0 if quality >= 90 else 2}
     if kind == "WEBP":
@@ -92,7 +99,7 @@ def _options(kind: str, quality: int) -> dict[str, object]:
     return {"compression": "tiff_deflate"} if kind == "TIFF" else {}
 
 
-def _png16(array: np.ndarray) -> bytes:
+def _png16(array: np.ndarray, level: int) -> bytes:
     """A 16-bit PNG of 1 to 4 channels, which Pillow writes for grey only (PNG, ISO/IEC 15948)."""
     height, width, channels = array.shape
     rows = array.astype(">u2").view(np.uint8).reshape(height, width * channels * 2)
@@ -102,7 +109,7 @@ def _png16(array: np.ndarray) -> bytes:
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
     colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(filtered.tobytes(), PNG_LEVEL)), (b"IEND", b""))
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(filtered.tobytes(), level)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
 
 
@@ -115,29 +122,42 @@ def write_text_atomic(path: Path, text: str) -> None:
     write_atomic(path, text.encode("utf-8"))
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Replace `path` by a file holding `data`: at any moment the old one or the new one, whole.
 
-    Raises StorageError naming the path and the remedy; no temporary file stays behind.
+    Without `durable` a power cut may leave an empty or old file: for those who check hashes, then `flush`.
+    Raises StorageError naming the path and the remedy; no temporary file stays.
     """
     path = Path(path)
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}.tmp")
     try:
         try:
-            with temporary.open("xb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
+            _put(temporary, data, durable)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        if durable:
+            sync_folder(path.parent)
     except OSError as error:
         raise storage_error(path, error) from error
 
 
-def _sync_folder(folder: Path) -> None:
+def _put(path: Path, data: bytes, durable: bool) -> None:
+    with path.open("xb") as stream:
+        stream.write(data)
+        if durable:
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+def flush() -> None:
+    """Everything written so far is on the disk when this returns; one wait for any number of files."""
+    if hasattr(os, "sync"):  # not on Windows
+        os.sync()
+
+
+def sync_folder(folder: Path) -> None:
     """Make the rename itself durable, where the system can (not on Windows or some network disks)."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
