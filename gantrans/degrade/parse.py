@@ -6,21 +6,70 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from gantrans.degrade import algebra, blur, compress, marks, noise, resolution
+from gantrans.degrade import (
+    algebra,
+    blur,
+    colour,
+    compress,
+    cutouts,
+    damage,
+    dates,
+    dust,
+    marks,
+    noise,
+    pens,
+    resolution,
+    stains,
+    stamps,
+    tears,
+    watermarks,
+)
 from gantrans.degrade.base import Degradation
 from gantrans.errors import ConfigError
 from gantrans.words import close_to
 
 CATALOGUE: dict[str, type] = {
     "gaussian_blur": blur.GaussianBlur,
+    "anisotropic_blur": blur.AnisotropicBlur,
+    "generalised_blur": blur.GeneralisedBlur,
+    "plateau_blur": blur.PlateauBlur,
+    "box_blur": blur.BoxBlur,
     "defocus_blur": blur.DefocusBlur,
     "motion_blur": blur.MotionBlur,
+    "ringing": blur.Ringing,
     "gaussian_noise": noise.GaussianNoise,
     "poisson_noise": noise.PoissonNoise,
+    "speckle_noise": noise.SpeckleNoise,
+    "salt_pepper": noise.SaltPepper,
+    "row_noise": noise.RowNoise,
     "jpeg": compress.Jpeg,
+    "webp": compress.Webp,
+    "quantise": compress.Quantise,
     "down_up": resolution.DownUp,
     "downscale": resolution.Downscale,
+    "pixelate": resolution.Pixelate,
+    "gray": colour.Gray,
+    "sepia": colour.Sepia,
+    "fading": colour.Fading,
+    "colour_cast": colour.ColourCast,
+    "exposure": colour.Exposure,
+    "gamma": colour.Gamma,
+    "low_contrast": colour.LowContrast,
+    "halftone": colour.Halftone,
     "text_mark": marks.TextMark,
+    "watermark": watermarks.Watermark,
+    "stamp": stamps.Stamp,
+    "date_stamp": dates.DateStamp,
+    "stain": stains.Stain,
+    "scratches": damage.Scratches,
+    "folds": damage.Folds,
+    "dust": dust.Dust,
+    "tears": tears.Tears,
+    "pen_strokes": pens.PenStrokes,
+    "cut_boxes": cutouts.CutBoxes,
+    "cut_strokes": cutouts.CutStrokes,
+    "cut_blobs": cutouts.CutBlobs,
+    "cut_border": cutouts.CutBorder,
 }
 COMBINATIONS = ("maybe", "one_of", "shuffle")
 Extra = Mapping[str, type]
