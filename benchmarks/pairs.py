@@ -3,16 +3,21 @@
     python -m benchmarks.pairs                     recipe crappify, on JPEGs of 512 and 1024 pixels
     python -m benchmarks.pairs --recipe blur --sizes 256
 
-Pillow     decode, a quarter of the size and back, words across, JPEG at a random quality, saved: one file.
-pairs      what a worker process does for an image: read, degrade, both files as PNG, checksums.
-degrade    the same without writing: read and degrade.
-CPU time, medians; each contender is one process with one thread.
+pillow     decode, a quarter of the size and back, words across, JPEG at a random quality, saved: one file.
+pillow2    the same, and a copy of the original beside it: two files, as pairs writes.
+pairs      what a worker process does for an image: read, degrade, both files (and a mask) as PNG, checksums.
+jpg        the same with format=jpg: the recipe's own JPEG and the original's, neither encoded again.
+variants   the same with variants=8: eight pairs of each image, decoded once; counted are pairs.
+degrade    read and degrade, nothing written.
+CPU time, medians; each contender is one process with one thread. A recipe with marks writes
+a third file, the mask.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,7 +28,8 @@ from PIL import Image, ImageDraw
 
 from benchmarks.common import Answer, answer_turns, median, picture, print_table, take_turns, write_json
 
-WAYS = ("pillow", "pairs", "degrade")
+WAYS = ("pillow", "pillow2", "pairs", "jpg", "variants", "degrade")
+VARIANTS = 8
 COUNT = 8
 
 
@@ -67,7 +73,8 @@ def _measure(way: str, folder: Path, recipe: str) -> Callable[[], Answer]:
             begun = time.process_time()
             for file in files:
                 work(file)
-            found[place.name] = len(files) / (time.process_time() - begun)
+            made = len(files) * (VARIANTS if way == "variants" else 1)
+            found[place.name] = made / (time.process_time() - begun)
         return found
 
     return measure
@@ -75,11 +82,12 @@ def _measure(way: str, folder: Path, recipe: str) -> Callable[[], Answer]:
 
 def _worker(way: str, place: Path, name: str) -> Callable[[Path], Any]:
     out = Path(tempfile.mkdtemp(dir=place))
-    if way == "pillow":
+    if way.startswith("pillow"):
         rng = random.Random(0)
-        return lambda file: _by_pillow(file, out / file.name, rng)
+        return lambda file: _by_pillow(file, out / file.name, rng, copy=way == "pillow2")
     from gantrans.build.config import compose_verb
     from gantrans.build.recipe import build_recipe
+    from gantrans.data.pairs_making import Making
     from gantrans.data.pairs_worker import Setup, Task, work
     from gantrans.data.pixels import opaque
     from gantrans.degrade.recipe import degrade
@@ -87,11 +95,13 @@ def _worker(way: str, place: Path, name: str) -> Callable[[Path], Any]:
     recipe = build_recipe(compose_verb("pairs", [f"recipe={name}", "source=x", "out=x"]).recipe, [])
     if way == "degrade":
         return lambda file: degrade(recipe, opaque(file), seed=0, key=file.name)
-    setup = Setup(place, out, recipe, seed=0, size=None)
-    return lambda file: work(setup, Task(file.name, f"{file.stem}.png", "train", None, None))
+    form = "png" if way == "pairs" else "jpg"
+    making = Making(format=form, variants=VARIANTS if way == "variants" else 1)
+    setup = Setup(place, out, recipe, seed=0, size=None, making=making)
+    return lambda file: work(setup, Task(file.name, f"{file.stem}.{form}", "train"))
 
 
-def _by_pillow(file: Path, out: Path, rng: random.Random) -> None:
+def _by_pillow(file: Path, out: Path, rng: random.Random, *, copy: bool) -> None:
     with Image.open(file) as opened:
         image = opened.convert("RGB")
     small = image.resize((image.width // 4, image.height // 4), Image.Resampling.BICUBIC)
@@ -99,6 +109,8 @@ def _by_pillow(file: Path, out: Path, rng: random.Random) -> None:
     place = (rng.random() * image.width / 2, rng.random() * image.height)
     ImageDraw.Draw(worse).text(place, "preview only", fill="white", font_size=image.height / 10)
     worse.save(out, quality=rng.randint(10, 70))
+    if copy:
+        shutil.copy(file, out.with_suffix(".target.jpg"))
 
 
 if __name__ == "__main__":

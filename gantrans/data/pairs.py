@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from gantrans.data import pairs_merge, pairs_plan, pairs_pool
 from gantrans.data.pairs_journal import Journal
+from gantrans.data.pairs_making import Making
 from gantrans.data.pairs_worker import Result, Setup
 from gantrans.data.splits import SPLITS
 from gantrans.degrade.recipe import Recipe
@@ -33,7 +34,11 @@ from gantrans.imaging.write import storage_error
 
 @dataclass(frozen=True)
 class PairsJob:
-    """What to make. `size` None keeps sizes; `shard` "I/N" does every Nth file; `splits` are the shares."""
+    """What to make. `size` None keeps sizes; `shard` "I/N" does every Nth file; `splits` are the shares.
+
+    `workers` 0 works in this process. An image that takes longer than `timeout_s` seconds is rejected.
+    `shards` packs what is done into tars of so many MiB: data/shards_write.py, limit_mib.
+    """
 
     source: Path
     out: Path
@@ -44,17 +49,24 @@ class PairsJob:
     size: int | None
     shard: str | None
     splits: Mapping[str, float]
+    making: Making = field(default_factory=Making)
+    timeout_s: float | None = 20.0
+    shards: int | str | None = None
 
 
 @dataclass(frozen=True)
 class PairsSummary:
-    """What became of the files of this job (or shard): found = used + rejected, used = made + kept."""
+    """What became of the files of this job (or shard): found = used + rejected, used = made + kept.
+
+    `pairs` were made of the used ones, more than one of each with variants or tiles.
+    """
 
     found: int
     used: int
     rejected: int
     made: int
     kept: int
+    pairs: int
     per_split: dict[str, int]
     seconds: float
 
@@ -62,20 +74,21 @@ class PairsSummary:
 def make_pairs(job: PairsJob) -> PairsSummary:
     """Make, or go on making, the pairs of `job` in its `out` folder.
 
-    Raises ConfigError (bad keys, or `out` holds something else), DataError (nothing usable, originals gone, a
-    worker died), StorageError (disk), BusyError (this shard is running), Interrupted (by SIGINT, SIGTERM).
+    Raises ConfigError (bad keys, or `out` holds something else), DataError (nothing usable, originals gone,
+    no worker starts), StorageError, BusyError (this shard is running), Interrupted (by SIGINT, SIGTERM).
     """
     started = time.monotonic()
     try:
         share = pairs_plan.check(job.source, job.out, job.recipe, job.size, job.shard, job.workers)
+        job.making.check(job.recipe.scale)
         listing = pairs_plan.listing(job.source)
-        identity = pairs_plan.Identity.of(job.recipe, job.seed, job.size, job.splits)
+        identity = pairs_plan.Identity.of(job.recipe, job.seed, job.size, job.splits, job.making)
         with Journal.open(job.out, share.label, lambda: identity.claim(job.out, job.recipe_text)) as journal:
             known = pairs_merge.known(job.out)
-            tasks = pairs_plan.tasks(listing, share, known, identity)
+            tasks = pairs_plan.tasks(listing, share, known, identity, job.making)
             results = _run(job, tasks, journal)
             others = pairs_plan.not_images(listing, share)
-            state = pairs_merge.merge(job.out, [*results, *others], listing, journal)
+            state = pairs_merge.merge(job.out, [*results, *others], listing, journal, job.shards)
     except OSError as error:
         raise storage_error(Path(error.filename or job.out), error) from error
     if not state.used and listing and state.rejected.keys() >= set(listing):
@@ -89,12 +102,12 @@ def make_pairs(job: PairsJob) -> PairsSummary:
 
 def _run(job: PairsJob, tasks: list[pairs_plan.Task], journal: Journal) -> list[Result]:
     """Every task's result; each is journalled on arrival, so that a kill costs only what is in flight."""
-    setup = Setup(job.source, job.out, job.recipe, job.seed, job.size)
+    setup = Setup(job.source, job.out, job.recipe, job.seed, job.size, job.making)
     results = []
     with (
         _signals() as stop,
         tqdm(total=len(tasks), desc="pairs", unit="image", disable=None) as bar,
-        closing(pairs_pool.results(setup, tasks, job.workers, stop)) as arriving,
+        closing(pairs_pool.results(setup, tasks, job.workers, stop, job.timeout_s)) as arriving,
     ):
         for result in arriving:
             journal.append(result)
@@ -144,6 +157,7 @@ def _summary(results: list[Result], seconds: float) -> PairsSummary:
         rejected=kinds["rejected"],
         made=kinds["made"],
         kept=kinds["kept"],
+        pairs=sum(len(result.entries) for result in results if result.kind != "rejected"),
         per_split={name: per_split[name] for name in SPLITS},
         seconds=seconds,
     )

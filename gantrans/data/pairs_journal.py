@@ -27,9 +27,9 @@ WORK = ".pairs"
 
 @dataclass
 class State:
-    """What is known of each original, by key: its pair's line, or why it is not used."""
+    """What is known of each original, by key: a line for each of its pairs, or why it is not used."""
 
-    used: dict[str, Entry] = field(default_factory=dict)
+    used: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
     rejected: dict[str, Entry] = field(default_factory=dict)
 
     def put(self, result: Result) -> None:
@@ -37,7 +37,10 @@ class State:
         key = result.entry["key"]
         self.used.pop(key, None)
         self.rejected.pop(key, None)
-        (self.rejected if result.kind == "rejected" else self.used)[key] = result.entry
+        if result.kind == "rejected":
+            self.rejected[key] = result.entry
+        else:
+            self.used[key] = result.entries
 
 
 class Journal:
@@ -67,7 +70,8 @@ class Journal:
     def append(self, result: Result) -> None:
         """Note a new result; one that an earlier run knew is noted already."""
         if result.kind != "kept":
-            line = json.dumps({"kind": result.kind, "entry": result.entry})
+            more = {"more": result.more} if result.more else {}
+            line = json.dumps({"kind": result.kind, "entry": result.entry} | more)
             self._stream.write(line.encode() + b"\n")
             self._stream.flush()
 
@@ -77,7 +81,7 @@ def results_in(path: Path) -> Iterator[Result]:
     for line in path.read_bytes().splitlines():
         with suppress(ValueError, KeyError, TypeError):
             record: dict[str, Any] = json.loads(line)
-            yield Result(record["kind"], record["entry"])
+            yield Result(record["kind"], record["entry"], tuple(record.get("more", ())))
 
 
 def journals(out: Path) -> list[Path]:

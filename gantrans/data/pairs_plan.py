@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from gantrans.data.pairs_journal import State
+from gantrans.data.pairs_making import Making
 from gantrans.data.pairs_worker import Result, Task
 from gantrans.data.splits import normalised, split_of
 from gantrans.degrade.recipe import Recipe
@@ -18,6 +19,7 @@ from gantrans.imaging.listing import IMAGE_SUFFIXES, is_image_name, list_files
 from gantrans.imaging.write import write_text_atomic
 
 IDENTITY = "pairs.json"
+FORMAT = 2  # 1: degraded in floats, always PNG
 RECIPE = "recipe.yaml"
 
 
@@ -45,8 +47,8 @@ def check(
         raise ConfigError(f"out={out}: lies within source={source} or around it; give a folder beside it")
     if out.exists() and not out.is_dir():
         raise ConfigError(f"out={out}: is a file; give a folder")
-    if not isinstance(workers, int) or workers < 1:
-        raise ConfigError(f"workers={workers}: accepted is a whole number from 1")
+    if not isinstance(workers, int) or workers < 0:
+        raise ConfigError(f"workers={workers}: accepted is a whole number from 0 (in this process)")
     if size is not None and (not isinstance(size, int) or size < 1 or size % recipe.scale):
         raise ConfigError(
             f"size={size}: accepted is a whole number from 1, a multiple of the recipe's scale {recipe.scale}"
@@ -78,10 +80,14 @@ class Identity:
     seed: int
     size: int | None
     splits: dict[str, float]
+    making: dict[str, Any]  # what differs from the defaults
 
     @staticmethod
-    def of(recipe: Recipe, seed: int, size: int | None, splits: Mapping[str, float]) -> Identity:
-        return Identity(1, recipe.name, recipe.hash, seed, size, normalised(splits))
+    def of(
+        recipe: Recipe, seed: int, size: int | None, splits: Mapping[str, float], making: Making
+    ) -> Identity:
+        plain = json.loads(json.dumps(making.told()))  # tuples become lists, as they come back from the file
+        return Identity(FORMAT, recipe.name, recipe.hash, seed, size, normalised(splits), plain)
 
     def claim(self, out: Path, recipe_text: str) -> None:
         """Make `out` the folder of this job, or see that it is. Raises ConfigError saying what differs."""
@@ -118,7 +124,7 @@ def _refuse_foreign(out: Path) -> None:
         )
 
 
-def tasks(listing: list[str], share: Share, known: State, identity: Identity) -> list[Task]:
+def tasks(listing: list[str], share: Share, known: State, identity: Identity, making: Making) -> list[Task]:
     """A task for each image of the share. Raises DataError naming pairs whose originals are gone."""
     gone = sorted(known.used.keys() - set(listing))
     if gone:
@@ -127,13 +133,13 @@ def tasks(listing: list[str], share: Share, known: State, identity: Identity) ->
             f"{', ...' if len(gone) > 5 else ''}; put them back, or delete their pairs and their lines in "
             "manifest.jsonl, or give another out="
         )
-    names = output_names([name for name in listing if is_image_name(name)], known.used)
+    names = output_names([name for name in listing if is_image_name(name)], known.used, making)
     return [
         Task(
             key,
             names[key],
             split_of(key, identity.splits, identity.seed),
-            known.used.get(key),
+            known.used.get(key, ()),
             known.rejected.get(key),
         )
         for key in share.of(listing)
@@ -159,24 +165,27 @@ def _suffix_reason(key: str) -> str:
     )
 
 
-def output_names(images: Iterable[str], used: Mapping[str, dict[str, Any]]) -> dict[str, str]:
-    """Key -> NAME.png, never two alike, on disks that do not tell A from a either.
+def output_names(
+    images: Iterable[str], used: Mapping[str, tuple[dict[str, Any], ...]], making: Making
+) -> dict[str, str]:
+    """Key -> NAME.png (or .jpg, .webp), never two alike, on disks that do not tell A from a either.
 
     NAME is the stem; where that is taken, as for a.png beside a.jpg, the later in order keeps its whole name,
     a.png.png. Pairs that exist keep the names they have.
     """
     images = list(images)
-    names = {key: entry["target"].split("/", 2)[2] for key, entry in used.items()}
+    suffix = f".{making.format}"
+    names = {key: making.base(entries[0]["target"].split("/", 2)[2]) for key, entries in used.items()}
     folders = {str(p).casefold() for key in images for p in PurePosixPath(key).parents}
-    taken = {name.casefold() for name in names.values()} | folders
+    taken = {making.family(name) for name in names.values()} | folders
     for key in images:
         if key in names:
             continue
-        name = str(PurePosixPath(key).with_suffix(".png"))
-        if name.casefold() in taken:
-            name = key + ".png"
-        while name.casefold() in taken:
-            name += ".png"
+        name = str(PurePosixPath(key).with_suffix(suffix))
+        if making.family(name) in taken:
+            name = key + suffix
+        while making.family(name) in taken:
+            name += suffix
         names[key] = name
-        taken.add(name.casefold())
+        taken.add(making.family(name))
     return names

@@ -1,19 +1,29 @@
-"""Runs tasks here or in worker processes, and loses no finished result, whatever happens to a worker."""
+"""Runs tasks in worker processes of which any may die or hang at any time, at the cost of one image at most.
+
+Each worker has a pipe of its own and one task at a time, so whoever dies names the culprit. An image whose
+worker died gets a second chance when all others are done, alone: the system may have ended the worker for
+want of memory, or somebody may have. Nothing that a dead worker held is shared with the living.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Generator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+import signal
+import time
+from collections import deque
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 
 from gantrans.data import pairs_worker
 from gantrans.data.pairs_worker import Result, Setup, Task
 from gantrans.errors import DataError
 
-_POLL_SECONDS = 0.5  # how soon a signal is noticed while no image finishes
+_POLL_SECONDS = 0.25  # how soon a signal or a hang is noticed while no image finishes
+_FALSE_STARTS = 3  # workers that die before their first task, in a row, before it is given up
 
 
 @dataclass
@@ -23,59 +33,162 @@ class Stop:
     signal: int | None = None
 
 
-def results(setup: Setup, tasks: list[Task], workers: int, stop: Stop) -> Generator[Result]:
-    """Results in the order in which they are done. The first failure is raised after those in flight are."""
-    workers = min(workers, len(tasks))
-    return _in_pool(setup, tasks, workers, stop) if workers > 1 else _here(setup, tasks, stop)
+def results(
+    setup: Setup, tasks: list[Task], workers: int, stop: Stop, timeout_s: float | None = None
+) -> Generator[Result]:
+    """Results in the order in which they are done. The first failure is raised after those in flight are.
+
+    `workers` 0 works in this process, where a crash of a decoder ends everything and nothing times out.
+    """
+    if workers == 0:
+        for task in tasks:
+            if stop.signal is not None:
+                return
+            yield pairs_worker.work(setup, task)
+    elif tasks:
+        yield from _Crew(setup, tasks, min(workers, len(tasks)), timeout_s).results(stop)
 
 
-def _here(setup: Setup, tasks: list[Task], stop: Stop) -> Generator[Result]:
-    for task in tasks:
-        if stop.signal is not None:
-            return
-        yield pairs_worker.work(setup, task)
+def _context() -> BaseContext:
+    """Forking a process that has threads may hang it, so a clean one is forked."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")  # Windows
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["gantrans.data.pairs_worker"])
+    return context
 
 
-def _in_pool(setup: Setup, tasks: list[Task], workers: int, stop: Stop) -> Generator[Result]:
-    context = multiprocessing.get_context("spawn")  # forking a process that has threads may hang it
-    pool = ProcessPoolExecutor(workers, context, pairs_worker.prepare, (setup,))
-    flight: dict[Future[Result], Task] = {}
-    failure: Exception | None = None
-    lost: list[str] = []
-    todo = iter(tasks)
-    try:
-        while True:
-            if failure is None and stop.signal is None:
-                for task in islice(todo, 2 * workers - len(flight)):  # bounded: a million tasks stay here
-                    flight[pool.submit(pairs_worker.work_here, task)] = task
-            else:
-                flight = {future: task for future, task in flight.items() if not future.cancel()}
-            if not flight:
-                break
-            for future in wait(flight, _POLL_SECONDS, FIRST_COMPLETED).done:
-                task = flight.pop(future)
-                error = future.exception()
-                if isinstance(error, BrokenProcessPool):
-                    lost.append(task.key)
-                elif isinstance(error, Exception):
-                    failure = failure or error
+class _Worker:
+    """A process, its pipe, and the task it is at."""
+
+    def __init__(self, context: BaseContext, setup: Setup) -> None:
+        self.pipe, theirs = context.Pipe()
+        self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
+            target=pairs_worker.serve, args=(theirs, setup), daemon=True
+        )
+        self.process.start()
+        theirs.close()
+        self.ready = False
+        self.task: Task | None = None
+        self.since = 0.0  # monotonic seconds at which the task was handed over
+
+    def give(self, task: Task) -> None:
+        self.task, self.since = task, time.monotonic()
+        self.pipe.send(task)
+
+    def end(self, *, now: bool) -> None:
+        if now:
+            self.process.kill()
+        else:
+            with suppress(OSError):
+                self.pipe.send(None)
+        self.process.join(None if now else 5)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        self.pipe.close()
+
+    def how_it_ended(self) -> str:
+        """In words. A worker that closed its pipe is about to be gone."""
+        self.process.join(5)
+        code = self.process.exitcode
+        if code is None or code >= 0:
+            return "did not answer any more" if code is None else f"ended with exit code {code}"
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else "unknown"
+        memory = "; the system may want for memory: try fewer workers" if name == "SIGKILL" else ""
+        return f"was ended by signal {-code} ({name}){memory}"
+
+
+class _Crew:
+    def __init__(self, setup: Setup, tasks: list[Task], size: int, timeout_s: float | None) -> None:
+        self.setup, self.size, self.timeout_s = setup, size, timeout_s
+        self.todo, self.again = deque(tasks), deque[Task]()
+        self.second: set[str] = set()  # keys of the images that had their second chance
+        self.context = _context()
+        self.workers: list[_Worker] = []
+        self.failure: Exception | None = None
+        self.false_starts = 0
+
+    def results(self, stop: Stop) -> Iterator[Result]:
+        done = False
+        try:
+            while self._hand_out(stop):
+                yield from self._arriving()
+            done = True
+        finally:
+            for worker in self.workers:
+                worker.end(now=not done)
+        if self.failure is not None:
+            raise self.failure
+
+    def _hand_out(self, stop: Stop) -> bool:
+        """Give every idle worker a task; whether there is anything to wait for."""
+        busy = sum(worker.task is not None for worker in self.workers)
+        if stop.signal is None and self.failure is None:
+            wanted = min(self.size, busy + len(self.todo)) or min(1, len(self.again))
+            while len(self.workers) < wanted:
+                self.workers.append(_Worker(self.context, self.setup))
+            for worker in [w for w in self.workers if w.ready and w.task is None]:
+                if self.todo:
+                    task = self.todo.popleft()
+                elif self.again and not busy:
+                    task = self.again.popleft()
                 else:
-                    yield future.result()
-            if lost:
-                failure = failure or BrokenProcessPool()
-    except BrokenProcessPool as error:  # from submit: the pool broke since the last wait
-        lost += [task.key for task in flight.values()]
-        failure = failure or error
-    finally:
-        pool.shutdown(cancel_futures=True)
-    if isinstance(failure, BrokenProcessPool) and stop.signal is None:
-        raise _died(lost) from failure
-    if failure is not None and not isinstance(failure, BrokenProcessPool):
-        raise failure
+                    break
+                busy += 1
+                with suppress(OSError):  # if it died just now, its pipe tells so next
+                    worker.give(task)
+            return bool(busy or self.todo or self.again)
+        return bool(busy)
 
+    def _arriving(self) -> Iterator[Result]:
+        pipes = {worker.pipe: worker for worker in self.workers}
+        ready: list[Connection] = wait(list(pipes), _POLL_SECONDS)  # type: ignore[assignment]
+        for pipe in ready:
+            yield from self._answer(pipes[pipe])
+        if self.timeout_s is not None:
+            for worker in list(self.workers):
+                late = worker.task is not None and time.monotonic() - worker.since > self.timeout_s
+                if late and not worker.pipe.poll():
+                    yield self._hung(worker)
 
-def _died(keys: list[str]) -> DataError:
-    return DataError(
-        f"a worker process died on one of these images: {', '.join(sorted(keys))}; the system may have ended "
-        "it for want of memory. Finished pairs are kept: run again with fewer workers, or remove the image"
-    )
+    def _answer(self, worker: _Worker) -> Iterator[Result]:
+        try:
+            answer: Result | Exception | None = worker.pipe.recv()
+        except (EOFError, OSError):
+            yield from self._died(worker)
+            return
+        if answer is None:
+            worker.ready, self.false_starts = True, 0
+            return
+        worker.task = None
+        if isinstance(answer, Exception):
+            self.failure = self.failure or answer
+        else:
+            yield answer
+
+    def _hung(self, worker: _Worker) -> Result:
+        assert worker.task is not None
+        self.workers.remove(worker)
+        worker.end(now=True)
+        return self._reject(worker.task, f"took longer than timeout_s={self.timeout_s:g} s")
+
+    def _died(self, worker: _Worker) -> Iterator[Result]:
+        self.workers.remove(worker)
+        how = worker.how_it_ended()
+        worker.end(now=True)
+        if worker.task is None:
+            self.false_starts += 1
+            if self.false_starts >= _FALSE_STARTS:
+                self.failure = DataError(
+                    f"worker processes end before they begin: the last one {how}; workers=0 shows why"
+                )
+        elif worker.task.key in self.second:
+            yield self._reject(worker.task, f"its worker process {how}, twice")
+        else:
+            self.second.add(worker.task.key)
+            self.again.append(worker.task)
+
+    def _reject(self, task: Task, reason: str) -> Result:
+        pairs_worker.discard(self.setup, task)
+        return pairs_worker.rejected(task.key, reason)

@@ -1,86 +1,88 @@
-"""One image into one pair: what a worker process does, and nothing that others need to know of."""
+"""What becomes of one original: its pairs made, kept as they are, or a reason; and the worker process."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import signal
 import threading
+import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass
 from multiprocessing import parent_process
-from pathlib import Path
-from typing import Any
+from multiprocessing.connection import Connection
+from pathlib import Path, PurePosixPath
 
-import numpy as np
-
-from gantrans.data.pixels import resized
-from gantrans.degrade.recipe import Recipe, crop_to_multiple, degrade
+from gantrans.data import pairs_image, shards_read
+from gantrans.data.pairs_image import ALL_ROLES, ROLES, Entry, Setup
 from gantrans.errors import DataError, GantransError
-from gantrans.imaging import colour
-from gantrans.imaging.read import UnreadableImage, read
-from gantrans.imaging.write import encode, write_atomic
+from gantrans.imaging.read import UnreadableImage
 
-ROLES = ("source", "target")
+__all__ = ["ALL_ROLES", "ROLES", "Entry", "Result", "Setup", "Task", "serve", "work"]
 MAX_BYTES = 2**31  # more than the largest image that is read, uncompressed, takes
-
-Entry = dict[str, Any]  # one line of the manifest, or of the list of rejected files
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What all tasks of a job share."""
-
-    source: Path
-    out: Path
-    recipe: Recipe
-    seed: int
-    size: int | None
 
 
 @dataclass(frozen=True)
 class Task:
-    """One original; `used` or `rejected` is what an earlier run said of it."""
+    """One original; `used` (a line a pair) or `rejected` is what an earlier run said of it."""
 
     key: str
     name: str
     split: str
-    used: Entry | None
-    rejected: Entry | None
+    used: tuple[Entry, ...] = ()
+    rejected: Entry | None = None
 
 
 @dataclass(frozen=True)
 class Result:
-    """`kind` is "made", "kept" (an earlier run's pair, still sound) or "rejected"."""
+    """`kind` is "made", "kept" (an earlier run's pairs, still sound) or "rejected".
+
+    `entry` is the first pair's line, or the reason; `more` are the lines of the original's other pairs.
+    """
 
     kind: str
     entry: Entry
+    more: tuple[Entry, ...] = ()
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        return (self.entry, *self.more)
 
 
 def work(setup: Setup, task: Task) -> Result:
-    """Make the pair, unless it is there. Only this image's trouble is rejected; a failing disk raises."""
+    """Make the pairs, unless they are there. Only this image's trouble is rejected; a failing disk raises."""
     result = _work(setup, task)
-    if result.kind == "rejected" and task.used:  # its original has changed for the worse: no pair without one
-        for role in ROLES:
-            (setup.out / task.used[role]).unlink(missing_ok=True)
+    if result.kind == "rejected":
+        discard(setup, task)
+    elif result.kind == "made":  # with fewer tiles than before, if the original was changed
+        _remove(setup.out, _files(task.used) - _files(result.entries))
     return result
+
+
+def discard(setup: Setup, task: Task) -> None:
+    """Remove what is there of the pairs of a rejected image: of an earlier run, or begun just now."""
+    _remove(setup.out, _files(task.used) | _begun(setup, task))
 
 
 def _work(setup: Setup, task: Task) -> Result:
     try:
         data = _bytes(setup.source / task.key)
     except DataError as error:
-        return _rejected(task.key, str(error), None)
+        return rejected(task.key, str(error))
     digest = _sha256(data)
     if task.rejected and task.rejected["original_sha256"] == digest:
         return Result("rejected", task.rejected)
-    if task.used and task.used["original_sha256"] == digest and _is_sound(setup.out, task.used):
-        return Result("kept", task.used)
+    if task.used and all(e["original_sha256"] == digest and _is_sound(setup.out, e) for e in task.used):
+        return Result("kept", task.used[0], task.used[1:])
     try:
-        return Result("made", _make(setup, task, data, digest))
+        made = pairs_image.entries(setup, task.key, task.name, task.split, data, digest)
+        first, *more = made
+        return Result("made", first, tuple(more))
     except UnreadableImage as error:
-        return _rejected(task.key, error.reason, digest)
+        return rejected(task.key, error.reason, digest)
     except DataError as error:
-        return _rejected(task.key, str(error), digest)
+        return rejected(task.key, str(error), digest)
     except GantransError:
         raise
     except Exception as error:
@@ -88,7 +90,8 @@ def _work(setup: Setup, task: Task) -> Result:
         raise
 
 
-def _rejected(key: str, reason: str, digest: str | None) -> Result:
+def rejected(key: str, reason: str, digest: str | None = None) -> Result:
+    """Without the original's `digest` the next run tries again."""
     return Result("rejected", {"key": key, "reason": reason, "original_sha256": digest})
 
 
@@ -101,54 +104,39 @@ def _bytes(path: Path) -> bytes:
         raise DataError(f"could not be read: {error.strerror or error}") from error
 
 
-def _make(setup: Setup, task: Task, data: bytes, digest: str) -> Entry:
-    picture = read(setup.source / task.key, data)
-    clean = colour.over_white(picture.pixels, picture.alpha)  # a pair has no alpha
-    target = crop_to_multiple(_fitted(clean, setup.size), setup.recipe.scale)
-    if not target.size:
-        raise DataError(f"{clean.shape[1]}x{clean.shape[0]} is smaller than the recipe's scale")
-    source, params = degrade(setup.recipe, target, seed=setup.seed, key=task.key)
-    entry: Entry = {"key": task.key, "split": task.split}
-    hashes = {}
-    for role, pixels in zip(ROLES, (source, target), strict=True):
-        entry[role] = f"{task.split}/{role}/{task.name}"
-        hashes[f"{role}_size"] = [pixels.shape[1], pixels.shape[0]]
-        hashes[f"{role}_sha256"] = _write(setup.out / entry[role], pixels)
-    return entry | hashes | {
-        "original_sha256": digest,
-        "seed": setup.seed,
-        "recipe": setup.recipe.name,
-        "recipe_hash": setup.recipe.hash,
-        "params": params,
-    }  # fmt: skip
+def _files(entries: Iterable[Entry]) -> set[str]:
+    return {entry[role] for entry in entries for role in ALL_ROLES if role in entry}
 
 
-def _write(path: Path, pixels: np.ndarray) -> str:
-    data = encode(path, pixels)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, data)
-    return _sha256(data)
+def _begun(setup: Setup, task: Task) -> set[str]:
+    """Files of this original, and of no other (see Making.family), as a worker that died may leave."""
+    base = PurePosixPath(task.name)
+    parts = (r"(-r\d+c\d+)?" if setup.making.tile else "") + (
+        r"(-v\d+)?" if setup.making.variants > 1 else ""
+    )
+    pattern = re.compile(re.escape(base.stem) + parts + r"\.(png|jpg|webp)")
+    found = set()
+    for role in ALL_ROLES:
+        folder = PurePosixPath(task.split, role) / base.parent
+        if not setup.making.multiplies:
+            suffix = ".png" if role == "mask" else base.suffix
+            found.add(str(folder / f"{base.stem}{suffix}"))
+        elif (setup.out / folder).is_dir():
+            names = [path.name for path in (setup.out / folder).iterdir()]
+            found |= {str(folder / name) for name in names if pattern.fullmatch(name)}
+    return found
 
 
-def _fitted(pixels: np.ndarray, size: int | None) -> np.ndarray:
-    """The middle `size` x `size` once the shorter side is scaled down to it. DataError if it is smaller."""
-    if size is None:
-        return pixels
-    height, width = pixels.shape[:2]
-    shorter = min(height, width)
-    if shorter < size:
-        raise DataError(f"{width}x{height} is smaller than size={size}, and images are never enlarged")
-    if shorter > size:
-        height, width = (max(size, round(side * size / shorter)) for side in (height, width))
-        pixels = resized(pixels, height, width)
-    top, left = (height - size) // 2, (width - size) // 2
-    return pixels[top : top + size, left : left + size]
+def _remove(out: Path, names: Iterable[str]) -> None:
+    for name in names:
+        (out / name).unlink(missing_ok=True)
 
 
 def _is_sound(out: Path, entry: Entry) -> bool:
-    """Whether both files of a pair are as they were written."""
+    """Whether all files of a pair are as they were written."""
     try:
-        return all(_sha256((out / entry[r]).read_bytes()) == entry[f"{r}_sha256"] for r in ROLES)
+        there = [role for role in ALL_ROLES if role in entry]
+        return all(_sha256(shards_read.content(out, entry, r)) == entry[f"{r}_sha256"] for r in there)
     except OSError:
         return False
 
@@ -157,25 +145,26 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-_setup: Setup | None = None  # of this worker process; sent once, not with every task
+def serve(pipe: Connection, setup: Setup) -> None:
+    """A worker process: takes a Task, answers with a Result or an exception, until None comes.
 
-
-def prepare(setup: Setup) -> None:
-    """Run once in each worker process."""
-    global _setup
-    _setup = setup
+    Its first word, None, says that it is ready.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent decides
     threading.Thread(target=_die_with_parent, daemon=True).start()
-
-
-def work_here(task: Task) -> Result:
-    """`work` with the setup that `prepare` was given."""
-    assert _setup is not None
-    return work(_setup, task)
+    pipe.send(None)
+    while (task := pipe.recv()) is not None:
+        try:
+            answer: Result | Exception = work(setup, task)
+        except (GantransError, OSError) as error:
+            answer = error
+        except Exception as error:  # others need not survive pickling, so their words travel
+            answer = RuntimeError("in a worker process\n" + "".join(traceback.format_exception(error)))
+        pipe.send(answer)
 
 
 def _die_with_parent() -> None:
-    """A parent that is killed (-9) cannot tell its workers, which would wait for tasks for ever."""
+    """A parent that is killed (-9) cannot tell its workers, which would work on for ever."""
     parent = parent_process()
     if parent is not None:
         parent.join()
