@@ -27,8 +27,9 @@ Logits = Tensor | list[Tensor]  # a discriminator's judgement; a list holds one 
 class Batch:
     """One training batch on the device: x11, (N, C, H, W).
 
-    `source` and `target` belong together, except where the data is unpaired. `unpaired` holds more images of
-    the source's kind without a target (method hybrid), else None. `keys` name the images.
+    `source` and `target` belong together, except where the data is unpaired; the source's last channel is its
+    mask where that is known (data.mask=input). `unpaired` holds more images of the source's kind without a
+    target (method hybrid), else None. `keys` name the images.
     """
 
     source: Tensor

@@ -44,7 +44,7 @@ from tests.conftest import TINY, Cli
         ("val.best=fid", "accepted are None, psnr, ssim"),
         ("data.cache_mib=-1", "data.cache_mib=-1: accepted: 0 (none) or more MiB, or null"),
         ("data.resampler=cv2", "accepted are pillow, torch"),
-        ("data.layout=triples", "auto, clean, paired, side_by_side, unpaired"),
+        ("data.layout=triples", "auto, clean, paired, shards, side_by_side, unpaired"),
         ("nonsense", "takes key=value"),
         ("--verbose", "takes key=value"),
         ("val.every=[1", "input '[1'; write overrides as key=value"),
@@ -78,7 +78,7 @@ def test_missing_keys_are_named_with_what_they_want(cli: Cli) -> None:
 def test_unknown_verbs_and_help(cli: Cli) -> None:
     assert cli("trian").code == 2
     assert "did you mean train?" in cli("trian").err
-    for verb in ("train", "pairs", "translate", "resume", "doctor", "import", "export"):
+    for verb in ("train", "check", "pairs", "translate", "resume", "doctor", "import", "export"):
         answer = cli(verb, "--help")
         assert answer.code == 0
         assert verb in answer.out
@@ -391,12 +391,15 @@ def test_the_effects_table_is_complete() -> None:
         "data.root": "test_no_data_is_said_plainly",
         "data.layout": "test_side_by_side_halves",
         "data.side": "test_side_by_side_halves",
+        "data.mask": "test_a_run_with_masks_goes_all_the_way",
+        "data.outside": "test_outside_is_copied_or_not_as_asked",
         "data.swap": "test_swap_exchanges_halves_and_is_refused_for_clean_images",
         "data.target_mode": "test_swap_and_modes",
         "data.targets": "test_two_folders_anywhere",
         "data.unpaired": "test_a_batch_of_the_hybrid_holds_pairs_that_agree_and_real_images",
         "adversary.r1_every": "test_how_often_the_restraints_act",
         "adversary.augment_p": "test_how_often_the_restraints_act",
+        "data.quarantine": "test_check_and_train_agree_and_a_list_mends",
         "data.resampler": "test_resamplers_differ_by_little",
         "data.cache_mib": "test_the_cache_changes_no_byte",
         "data.workers": "test_workers_and_starting_point_change_nothing",

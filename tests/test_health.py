@@ -99,8 +99,13 @@ PLANTED: dict[str, Change] = {
 class Pictures(list[Any]):
     """Stands in for an ImageSet or a PairDataset."""
 
+    mask = "none"
+
     def whole(self, index: int) -> Any:
         return self[index]
+
+    def masked(self, index: int) -> tuple[np.ndarray, np.ndarray, None]:
+        return (*self.whole(index), None)  # type: ignore[return-value]
 
 
 def translator(change: Change) -> Any:

@@ -628,7 +628,7 @@ def test_grid_places_every_image_undistorted() -> None:
     ],
 )
 def test_a_jpeg_decodes_to_the_samples_of_pillow(how: dict[str, object]) -> None:
-    """The short way, of odd sizes too; a file cut short is left to Pillow, and its quick transform is noticed."""
+    """The short way, of odd sizes too; a file cut short is left to Pillow; its quick transform is noticed."""
     smooth = filters.resize(noise((9, 11, 3)), 61, 83, "bicubic")
     stream = io.BytesIO()
     Image.fromarray(smooth).save(stream, format="JPEG", **how)

@@ -158,7 +158,8 @@ ARGUMENTS = {
     "degradation": {"gan": "hinge", "lambda_restored": 10.0, "lambda_gan": 1.0, "lambda_content": 1.0,
                     "noise": 0.3},
     "hybrid": {"gan": "hinge", "tie": "nce", "lambda_pair": 10.0, "lambda_tie": 10.0, "lambda_gan": 1.0},
-    "pix2pix": {"gan": "hinge", "lambda_l1": 10.0, "lambda_gan": 0.5, "lambda_features": 10.0},
+    "pix2pix": {"gan": "hinge", "lambda_l1": 10.0, "lambda_gan": 0.5, "lambda_features": 10.0,
+                "mask_weight": 3.0},
 }  # fmt: skip
 CLASSES = {
     "cyclegan": CycleGAN,

@@ -19,16 +19,23 @@ from gantrans.build.places import conf_dir, sample_dir
 from gantrans.errors import ConfigError
 
 # Values taken as they are: Hydra's grammar would trip over spaces, brackets and commas in a path.
-PATHS = ("data.root", "data.targets", "data.unpaired", "run.dir", "source", "out", "model", "file")
+PATHS = (
+    *("data.root", "data.targets", "data.unpaired", "data.quarantine", "run.dir", "source", "out", "model"),
+    *("masks", "file", "json", "fix"),
+)
 HINTS = {
     "run.dir": "a folder of the run's own; null: runs/TASK-DATE-TIME",
     "data.root": "a folder of clean images or of pairs, or a .csv / .jsonl",
     "data.targets": "a folder of images of the target's kind; null: they are below data.root",
     "data.unpaired": "a folder of real images that have no target; null for methods that need none",
+    "data.quarantine": "a list of files to leave out, as `gantrans check fix=FILE` writes it; null: none",
     "source": "the image or folder to read",
+    "masks": "a folder of masks, named as the images; null: none",
     "out": "where to write to",
     "model": "a run folder or a bundle",
     "file": "the .pth file to read",
+    "json": "the file to write all that was found to; null: none",
+    "fix": "the file to write a list of unusable files to; true: quarantine.txt in this folder; false: none",
 }
 
 

@@ -8,6 +8,7 @@ from gantrans.build.checks import check_choice
 from gantrans.build.data_pairs import pair_data
 from gantrans.build.data_unpaired import hybrid_data, unpaired_data
 from gantrans.build.run_data import RunData
+from gantrans.data import masks
 from gantrans.data.layouts import LAYOUTS
 from gantrans.data.pixels import MODES, RESAMPLERS
 from gantrans.errors import ConfigError
@@ -24,6 +25,8 @@ def build_data(config: DictConfig, learns_from: str) -> RunData:
     for name in ("source_mode", "target_mode"):
         check_choice(f"data.{name}", data[name], tuple(MODES))
     check_choice("data.resampler", data.resampler, RESAMPLERS)
+    check_choice("data.mask", data.mask, masks.USES)
+    check_choice("data.outside", data.outside, masks.OUTSIDE)
     if not 0 < data.val_fraction < 1:
         raise ConfigError(f"data.val_fraction={data.val_fraction}: must lie between 0 and 1")
     _check_keys(config, learns_from)
@@ -48,6 +51,11 @@ def _check_keys(config: DictConfig, learns_from: str) -> None:
         raise ConfigError(
             f"data.targets={data.targets}: only unpaired methods read it; choose experiment=cyclegan, cut or "
             "fastcut, or leave it out"
+        )
+    if learns_from != "pairs" and data.mask != "none":
+        raise ConfigError(
+            f"data.mask={data.mask}: this method learns from images without partners, which have no masks; "
+            "leave it out, or use a method that learns from pairs, as method=pix2pix"
         )
     if learns_from == "hybrid" and data.unpaired is None:
         raise ConfigError("missing: data.unpaired=... (a folder of real images that have no target)")

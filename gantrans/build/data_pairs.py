@@ -8,7 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from gantrans.build.recipe import build_recipe
-from gantrans.build.run_data import RunData, build_augment, build_cache
+from gantrans.build.run_data import RunData, build_augment, build_cache, build_quarantine
 from gantrans.data.dataset import (
     DegradeClean,
     PairDataset,
@@ -17,10 +17,11 @@ from gantrans.data.dataset import (
     ReadHalves,
     fingerprint,
 )
-from gantrans.data.layouts import find_items
-from gantrans.data.preflight import check_headers, read_headers
+from gantrans.data.layouts import Item, find_items
+from gantrans.data.masks import expected, with_masks
+from gantrans.data.preflight import Headers, check_headers, read_headers
 from gantrans.draws import seed_of
-from gantrans.errors import ConfigError
+from gantrans.errors import ConfigError, DataError
 from gantrans.training.validate import PairValidation
 
 
@@ -28,12 +29,19 @@ def pair_data(config: DictConfig) -> RunData:
     """The pairs of a config. Raises DataError or ConfigError."""
     data, augment = config.data, build_augment(config)
     root = Path(data.root).expanduser()
-    index = find_items(root, data.layout, val_fraction=data.val_fraction, seed=config.seed)
+    without = build_quarantine(config)
+    index = find_items(root, data.layout, val_fraction=data.val_fraction, seed=config.seed, without=without)
+    if index.layout == "paired":
+        splits = {split: with_masks(items) for split, items in index.splits.items()}
+        index = replace(index, splits=splits)
     items = [*index.splits["train"], *index.splits["val"]]
     halves = index.layout == "side_by_side"
     headers = read_headers(items)
+    headers |= _mask_headers(items, headers)
     scale = check_headers(items, headers, crop=augment.crop, resize=augment.resize, halves=halves)
     reader = _reader(config, index.layout)
+    if data.mask == "input":
+        _check_masks(config, items, reader, scale)
     recipe = reader.recipe if isinstance(reader, DegradeClean) else None
     scale = recipe.scale if recipe else scale
     if scale > 1 and (augment.resize or data.swap):
@@ -42,9 +50,12 @@ def pair_data(config: DictConfig) -> RunData:
         )
     modes = (data.source_mode, data.target_mode)
     train, val = (
-        PairDataset(index.splits[split], reader, augment, config.seed, *modes, scale, data.resampler)
+        PairDataset(
+            *(index.splits[split], reader, augment, config.seed, *modes, scale, data.resampler, data.mask)
+        )
         for split in ("train", "val")
     )
+    val = replace(val, reader=_measured(reader))
     views = (view for pairs in (train, val) for item in pairs.items for view in pairs.views(item))
     cache = build_cache(config, views, headers)
     train, val = replace(train, cache=cache), replace(val, cache=cache)
@@ -64,11 +75,56 @@ def pair_data(config: DictConfig) -> RunData:
 
 
 def _reader(config: DictConfig, layout: str) -> Reader:
+    masks = config.data.mask == "input"
     if layout == "clean" and config.data.swap:
         raise ConfigError("data.swap=true: clean images have no source to exchange; leave it out")
     if layout == "paired":
-        return ReadFiles(config.data.swap)
+        return ReadFiles(config.data.swap, masks)
     if layout == "side_by_side":
         other = {"left": "right", "right": "left"}[config.data.side]
         return ReadHalves(other if config.data.swap else config.data.side)
-    return DegradeClean(build_recipe(config.recipe, list(config.plugins)), config.seed)
+    return DegradeClean(build_recipe(config.recipe, list(config.plugins)), config.seed, masks)
+
+
+def _measured(reader: Reader) -> Reader:
+    """The reader of validation, which measures inside and outside of masks wherever there are any."""
+    return replace(reader, masks=True) if isinstance(reader, ReadFiles | DegradeClean) else reader
+
+
+def _mask_headers(items: list[Item], headers: Headers) -> Headers:
+    """The headers of the masks. Raises DataError naming those that cannot be read or are of another size."""
+    masks = [Item(item.key, item.mask, item.mask) for item in items if item.mask]
+    found = read_headers(masks) if masks else {}
+    for item in items:
+        if item.mask:
+            source, mask = headers[item.source], found[item.mask]
+            if (source.width, source.height) != (mask.width, mask.height):
+                raise DataError(
+                    f"{item.mask} is {mask.width}x{mask.height} but {item.source} is "
+                    f"{source.width}x{source.height}: a mask has the size of its source; make it anew"
+                )
+    return found
+
+
+def _check_masks(config: DictConfig, items: list[Item], reader: Reader, scale: int) -> None:
+    """Raise ConfigError or DataError where data.mask=input has no masks to tell, or nothing can be copied."""
+    data = config.data
+    if isinstance(reader, ReadHalves):
+        raise ConfigError("data.mask=input: files that hold both pictures have no masks; use data.mask=none")
+    if isinstance(reader, DegradeClean) and not reader.recipe.masked:
+        raise ConfigError(
+            f"data.mask=input: the recipe {reader.recipe.name} covers nothing; choose one that does, as "
+            "recipe=marks, or use data.mask=none"
+        )
+    without = [item for item in items if not item.mask] if isinstance(reader, ReadFiles) else []
+    if without:
+        raise DataError(
+            f"data.mask=input: {len(without)} of {len(items)} pairs have no mask; looked for "
+            f"{', '.join(expected(item) for item in without[:3])}; add them (0 untouched to 255 hidden), or "
+            "use data.mask=none"
+        )
+    if data.outside == "copy" and (data.source_mode != data.target_mode or scale > 1):
+        raise ConfigError(
+            f"data.outside=copy: sources are {data.source_mode} of 1/{scale} the size and targets "
+            f"{data.target_mode}, so that nothing can be copied; use data.outside=output"
+        )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from gantrans.build.run_data import RunData, build_augment, build_cache
+from gantrans.build.run_data import RunData, build_augment, build_cache, build_quarantine
 from gantrans.data.augment import Augment
 from gantrans.data.dataset import PairDataset, fingerprint
 from gantrans.data.layouts import Item
@@ -27,7 +27,8 @@ def unpaired_data(config: DictConfig) -> RunData:
     data, augment = config.data, build_augment(config)
     targets = None if data.targets is None else Path(data.targets).expanduser()
     root = Path(data.root).expanduser()
-    index = find_unpaired(root, targets, val_fraction=data.val_fraction, seed=config.seed)
+    without = build_quarantine(config)
+    index = find_unpaired(root, targets, val_fraction=data.val_fraction, seed=config.seed, without=without)
     kinds, where = {"source": index.source, "target": index.target}, index.where
     if data.swap:
         kinds = {"source": index.target, "target": index.source}
@@ -78,7 +79,8 @@ def hybrid_data(config: DictConfig, pairs: RunData) -> RunData:
         )
     augment, path = build_augment(config), Path(config.data.unpaired).expanduser()
     fraction = config.data.val_fraction
-    splits = find_folder(path, "data.unpaired", val_fraction=fraction, seed=config.seed)
+    without = build_quarantine(config)
+    splits = find_folder(path, "data.unpaired", val_fraction=fraction, seed=config.seed, without=without)
     headers = _headers(splits, augment)
     train, val = (_image_set(config, augment, "unpaired", splits[split]) for split in ("train", "val"))
     assert isinstance(pairs.train, PairDataset) and isinstance(pairs.validation, PairValidation)

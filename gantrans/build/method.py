@@ -72,9 +72,10 @@ def build_networks(config: DictConfig, core: Core, method: Method) -> dict[str, 
 
 
 def shapes_of(config: DictConfig) -> Shapes:
-    """Channels and crop of each domain, as `types.Shapes`."""
-    modes = {"source": config.data.source_mode, "target": config.data.target_mode}
-    return {domain: (MODES[mode], config.augment.crop) for domain, mode in modes.items()}
+    """Channels and crop of each domain, as `types.Shapes`; a known mask is a channel of the source's."""
+    channels = {"source": MODES[config.data.source_mode], "target": MODES[config.data.target_mode]}
+    channels["source"] += config.data.mask == "input"
+    return {domain: (count, config.augment.crop) for domain, count in channels.items()}
 
 
 def _build(config: DictConfig, role: Role, networks: dict[str, nn.Module], shapes: Shapes) -> nn.Module:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -14,6 +15,7 @@ from gantrans.data.cache import Cache, plan
 from gantrans.data.memory import free_bytes
 from gantrans.data.pixels import View
 from gantrans.data.preflight import Headers
+from gantrans.data.quarantine import Quarantine, read_quarantine
 from gantrans.data.samples import Samples
 from gantrans.errors import ConfigError
 from gantrans.training.validate import Validation
@@ -56,3 +58,10 @@ def build_cache(config: DictConfig, views: Iterable[View], headers: Headers, tak
     limit = min(DEFAULT_MIB * MIB, free // 4) if asked is None else min(asked * MIB, free * 3 // 4)
     processes = max(config.core.processes, int(os.environ.get("LOCAL_WORLD_SIZE", 1)))  # on this machine
     return plan(views, headers, limit // processes - taken)
+
+
+def build_quarantine(config: DictConfig) -> Quarantine:
+    """The files that data.quarantine names, which are left out. Raises ConfigError."""
+    listed = config.data.quarantine
+    root = Path(config.data.root).expanduser()
+    return read_quarantine(None if listed is None else Path(listed).expanduser(), root)

@@ -25,7 +25,10 @@ class Data:
     unpaired: str | None = MISSING
     source_mode: str = MISSING
     target_mode: str = MISSING
+    mask: str = MISSING
+    outside: str = MISSING
     val_fraction: float = MISSING
+    quarantine: str | None = MISSING
     resampler: str = MISSING
     cache_mib: int | None = MISSING
     workers: int | None = MISSING
@@ -130,15 +133,42 @@ class TrainSchema:
 
 
 @dataclass
+class PairsAugment:
+    flip_x: bool = MISSING
+    flip_y: bool = MISSING
+    rotate_deg: float = MISSING
+    scale: Any = MISSING
+    shear_deg: float = MISSING
+    warp: float = MISSING
+
+
+@dataclass
+class CheckSchema(TrainSchema):
+    fix: Any = MISSING  # true, false or a file
+    json: str | None = MISSING
+    near_bits: int = MISSING
+
+
+@dataclass
 class PairsSchema:
     source: str = MISSING
-    out: str = MISSING
+    out: str | None = MISSING
+    preview: bool = MISSING
     recipe: Any = MISSING
     seed: int = MISSING
     size: int | None = MISSING
     workers: int | None = MISSING
     shard: str | None = MISSING
+    timeout_s: float | None = MISSING
+    shards: Any = MISSING  # a number, a word or null
     splits: dict[str, float] = MISSING
+    variants: int = MISSING
+    tile: int | None = MISSING
+    overlap: int = MISSING
+    augment: PairsAugment = field(default_factory=PairsAugment)
+    format: str = MISSING
+    quality: int = MISSING
+    png_level: int = MISSING
     plugins: list[str] = MISSING
 
 
@@ -146,6 +176,7 @@ class PairsSchema:
 class TranslateSchema:
     model: str = MISSING
     source: str = MISSING
+    masks: str | None = MISSING
     out: str = MISSING
     format: str = MISSING
     overwrite: bool = MISSING
@@ -177,6 +208,7 @@ def register() -> None:
     """Make the schemas known to Hydra under the names that conf/*.yaml list first in their defaults."""
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainSchema)
+    store.store(name="check_schema", node=CheckSchema)
     store.store(name="pairs_schema", node=PairsSchema)
     store.store(name="translate_schema", node=TranslateSchema)
     store.store(name="import_schema", node=ImportSchema)

@@ -151,6 +151,8 @@ def _cards(
             source_mode=source,
             target_mode=target,
             scale=data.scale,
+            mask=config.data.mask,
+            outside=config.data.outside if config.data.mask == "input" else "output",
             norm_statistics=config.val.norm_statistics,
             task=config.task,
             provenance={**versions, "way": way, **data.provenance},

@@ -17,6 +17,7 @@ from gantrans.errors import GantransError
 VERBS = {
     "train": "launch a training job from config; with no key at all: the demo",
     "resume": "go on with a run exactly where it stopped",
+    "check": "look at a data folder as train would, before a run starts",
     "pairs": "make paired data from clean images",
     "translate": "apply a trained generator to an image or a folder",
     "doctor": "look at a run and say in plain words what went wrong",
@@ -34,6 +35,7 @@ verbs:
 {verbs}
 
 A first run, on sample images:   gantrans train
+What train would say of it:      gantrans check data.root=DIR
 Your photos made into pairs:     gantrans pairs source=PHOTOS out=PAIRS recipe=crappify
 A model that undoes it:          gantrans train experiment=restore data.root=PAIRS
 Two folders that are no pairs:   gantrans train experiment=cyclegan data.root=HORSES data.targets=ZEBRAS

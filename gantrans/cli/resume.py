@@ -33,6 +33,7 @@ REFUSED = (
     "adversary.augment_p",
     "data.source_mode",
     "data.target_mode",
+    "data.mask",
     "data.swap",
     "train.betas",
     "run.dir",

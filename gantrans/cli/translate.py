@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gantrans.cli.options import run_verb, way_of
+from gantrans.errors import ConfigError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+    from gantrans.inference.bundle import Card
 
 
 def run(args: list[str]) -> None:
@@ -27,15 +30,47 @@ def _translate(config: DictConfig, overrides: list[str]) -> None:
 
     del overrides
     source, out = Path(config.source).expanduser(), Path(config.out).expanduser()
-    planned = plan(source, out, config.format)
+    masks = None if config.masks is None else Path(config.masks).expanduser()
+    planned = plan(source, out, config.format, exact=masks is not None)
     network, card = load_bundle(Path(config.model).expanduser(), way_of(config.direction))
+    card = _with_masks(config, card)
     keep_large_blocks()
     if len(planned) > 1:
         for_inference(network)
     predictor = Predictor(network, card, open_core(config.device, config.precision))
-    summary = translate(predictor, planned, overwrite=config.overwrite)
+    fitting = None if masks is None else _by_input(planned, source, masks)
+    summary = translate(predictor, planned, overwrite=config.overwrite, masks=fitting)
     for line in summary.failed:
         print(f"not translated: {line}", file=sys.stderr)
     kept = f", {summary.kept} kept that were there (overwrite=true redoes them)" if summary.kept else ""
     counts = f"{summary.written} translated{kept}, {len(summary.failed)} failed"
     print(f"found {summary.found} images: {counts} -> {out}")
+
+
+def _with_masks(config: DictConfig, card: Card) -> Card:
+    """The card, as the masks that are given or missing make it. Raises ConfigError where they do not fit."""
+    from dataclasses import replace
+
+    if config.masks is None:
+        if card.mask == "input":
+            raise ConfigError(
+                f"model={config.model}: was trained with masks of what is covered; give masks=DIR, a mask "
+                "for each image under its name (0 untouched, to 255 hidden)"
+            )
+        return card
+    if card.mask == "input":
+        return card
+    if card.source_mode != card.target_mode or card.scale > 1:
+        raise ConfigError(
+            f"masks={config.masks}: this model makes {card.target_mode} of {card.source_mode} at "
+            f"{card.scale} times the size, so that nothing can be copied from the source; leave masks out"
+        )
+    return replace(card, outside="copy")
+
+
+def _by_input(planned: list[tuple[Path, Path]], source: Path, masks: Path) -> dict[Path, Path]:
+    from gantrans.inference.translate import masks_of
+
+    found, root = masks_of(source, masks), source if source.is_dir() else source.parent
+    stems = {path: path.relative_to(root).with_suffix("").as_posix() for path, _ in planned}
+    return {path: found[stem] for path, stem in stems.items() if stem in found}

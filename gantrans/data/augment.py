@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from gantrans import draws
+from gantrans.data import masks
 from gantrans.errors import ConfigError
 
 CELLS = 4  # warp: the crop is a mesh of CELLS x CELLS quadrilaterals
@@ -39,6 +40,15 @@ class Geometry:
             out = pixels[top : top + height, left : left + width]
         else:
             out = _warp(pixels, self.mesh, width, height)
+        return self._turned(out)
+
+    def apply_mask(self, mask: np.ndarray) -> np.ndarray:
+        """The same done to a mask, (H, W, 1) uint8: above 0 wherever `apply` mixes covered pixels in."""
+        if self.mesh is None:
+            return self.apply(mask)
+        return self._turned(_warp_mask(mask, self.mesh, *self.box[2:]))
+
+    def _turned(self, out: np.ndarray) -> np.ndarray:
         if self.flip:
             out = out[:, ::-1]
         return np.rot90(out, self.turns) if self.turns else out
@@ -126,20 +136,7 @@ def _mesh(box: tuple[int, int, int, int], angle: float, zoom: float, shifts: np.
 
 def _warp(pixels: np.ndarray, mesh: np.ndarray, width: int, height: int) -> np.ndarray:
     """Resample the mesh to height x width, bicubic; outside the picture its mirror image is seen."""
-    low = np.floor(mesh.min(axis=(0, 1))).astype(int) - 3
-    high = np.ceil(mesh.max(axis=(0, 1))).astype(int) + 3
-    size = np.array([pixels.shape[1], pixels.shape[0]])
-    before, after = np.maximum(-low, 0), np.maximum(high - size, 0)
-    padded = np.pad(pixels, ((before[1], after[1]), (before[0], after[0]), (0, 0)), mode="symmetric")
-    xs = np.linspace(0, width, CELLS + 1).round().astype(int)
-    ys = np.linspace(0, height, CELLS + 1).round().astype(int)
-    moved = mesh + before
-    cells = []
-    for i in range(CELLS):
-        for j in range(CELLS):
-            corners = (moved[i, j], moved[i + 1, j], moved[i + 1, j + 1], moved[i, j + 1])  # NW, SW, SE, NE
-            quad = tuple(float(v) for corner in corners for v in corner)
-            cells.append(((int(xs[j]), int(ys[i]), int(xs[j + 1]), int(ys[i + 1])), quad))
+    padded, cells = _cells(pixels, mesh, width, height)
     method = Image.Transform.MESH
     if pixels.dtype == np.uint8 and pixels.shape[2] == 3:
         image = Image.fromarray(padded).transform((width, height), method, cells, Image.Resampling.BICUBIC)
@@ -154,3 +151,39 @@ def _warp(pixels: np.ndarray, mesh: np.ndarray, width: int, height: int) -> np.n
         for c in range(pixels.shape[2])
     ]
     return (np.clip(np.stack(planes, axis=2), 0, top) + 0.5).astype(pixels.dtype)
+
+
+def _warp_mask(mask: np.ndarray, mesh: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Bicubic mixes 4 x 4 pixels: the 2 x 2 of a bilinear filter, and their neighbours."""
+    padded, cells = _cells(mask, mesh, width, height)
+    plane = padded[..., 0]
+    share, touched = (
+        np.asarray(
+            Image.fromarray(values.astype(np.float32)).transform(
+                (width, height), Image.Transform.MESH, cells, Image.Resampling.BILINEAR
+            )
+        )
+        for values in (plane, masks.grown(plane > 0))
+    )
+    return masks.floored(share, touched > 0)[..., None]
+
+
+def _cells(
+    pixels: np.ndarray, mesh: np.ndarray, width: int, height: int
+) -> tuple[np.ndarray, list[tuple[tuple[int, int, int, int], tuple[float, ...]]]]:
+    """The picture with as much of its mirror image as the mesh reaches, and where each cell comes from."""
+    low = np.floor(mesh.min(axis=(0, 1))).astype(int) - 3
+    high = np.ceil(mesh.max(axis=(0, 1))).astype(int) + 3
+    size = np.array([pixels.shape[1], pixels.shape[0]])
+    before, after = np.maximum(-low, 0), np.maximum(high - size, 0)
+    padded = np.pad(pixels, ((before[1], after[1]), (before[0], after[0]), (0, 0)), mode="symmetric")
+    xs = np.linspace(0, width, CELLS + 1).round().astype(int)
+    ys = np.linspace(0, height, CELLS + 1).round().astype(int)
+    moved = mesh + before
+    cells = []
+    for i in range(CELLS):
+        for j in range(CELLS):
+            corners = (moved[i, j], moved[i + 1, j], moved[i + 1, j + 1], moved[i, j + 1])  # NW, SW, SE, NE
+            quad = tuple(float(v) for corner in corners for v in corner)
+            cells.append(((int(xs[j]), int(ys[i]), int(xs[j + 1]), int(ys[i + 1])), quad))
+    return padded, cells

@@ -4,34 +4,39 @@ Layouts (`data.layout`; `auto` recognises all but side_by_side):
     paired        source/ + target/, A/ + B/ or input/ + target/, with train/val/test in front or behind,
                   or trainA/ + trainB/; or a .csv / .jsonl file with two file columns
     side_by_side  one file holds both pictures; `data.side` says which half is the source
+    shards        tars of pairs, as gantrans pairs shards=N and WebDataset name them: see shards_read.py
     clean         clean images, degraded on the fly by the recipe
     unpaired      the folders of `paired`, of different counts and names: see layouts_unpaired.py
 """
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from gantrans import draws
+from gantrans.data import shards_read
+from gantrans.data.matching import match
+from gantrans.data.quarantine import NONE, Quarantine
+from gantrans.data.tables import read_table
 from gantrans.errors import ConfigError, DataError
 from gantrans.imaging.listing import list_images
 
-LAYOUTS = ("auto", "paired", "side_by_side", "clean", "unpaired")
+LAYOUTS = ("auto", "paired", "side_by_side", "clean", "unpaired", "shards")
 ROLES = (("source", "target"), ("input", "target"), ("A", "B"), ("a", "b"))
 SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
 
 
 @dataclass(frozen=True)
 class Item:
-    """One training example: `key` is unique in its folder; source and target may be the same file."""
+    """One training example: `key` is unique in its folder; source and target may be the same file. `mask` is
+    the file that says where the source is covered, if one is known (data/masks.py)."""
 
     key: str
     source: Path
     target: Path
+    mask: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -43,25 +48,54 @@ class Index:
     splits: dict[str, list[Item]]
 
 
-def find_items(root: Path, layout: str, *, val_fraction: float, seed: int) -> Index:
-    """List and pair the images below `root`. Raises DataError naming what does not match."""
+def find_items(
+    root: Path, layout: str, *, val_fraction: float, seed: int, without: Quarantine = NONE
+) -> Index:
+    """List and pair the images below `root`, `without` those in quarantine. Raises DataError naming what does
+    not match."""
     if not root.exists():
         raise DataError(f"data.root={root}: no such file or folder")
     if root.is_file() and layout not in ("auto", "paired"):
         raise ConfigError(f"data.layout={layout}: {root} is a file, and a table of pairs is layout paired")
     if layout == "auto":
-        layout = "paired" if root.is_file() or any(role_folders(root)) else "clean"
+        layout = _recognised(root)
     if root.is_file():
-        splits = {"train": list(_read_table(root))}
+        splits = {"train": [Item(*row) for row in read_table(root, without)]}
     elif layout == "paired":
-        splits = _paired_splits(root)
+        splits = _paired_splits(root, without)
+    elif layout == "shards":
+        splits = _shard_splits(root, without)
     else:
-        splits = single_splits(root)
+        splits = single_splits(root, without)
     if not any(splits.values()):
         raise DataError(f"{root}: no images found (layout {layout}); see data/README.md for the layouts read")
     if not splits.get("train"):
         raise DataError(f"{root}: no training images; found only {', '.join(k for k in splits if splits[k])}")
     return Index(root, layout, with_validation(splits, val_fraction, seed))
+
+
+def _recognised(root: Path) -> str:
+    if root.is_dir() and shards_read.tars(root):
+        return "shards"
+    return "paired" if root.is_file() or any(role_folders(root)) else "clean"
+
+
+def _shard_splits(root: Path, without: Quarantine) -> dict[str, list[Item]]:
+    """Pairs in tars, and those beside them that are not packed yet."""
+    names = {name: split for split, accepted in SPLITS.items() for name in accepted}
+    found: dict[str, dict[str, Item]] = {}
+    for name, key, paths in shards_read.pairs_in(root):
+        item = Item(key, paths["source"], paths["target"], paths.get("mask"))
+        if not any(without.holds(path) for path in paths.values()):
+            found.setdefault(names.get(name, name), {})[key] = item
+    for split, source, target in pair_folders(root):
+        packed = found.setdefault(
+            split, {}
+        )  # of these, packing that was interrupted may leave one file loose
+        for item in _match(source, target, without, packed.keys()):
+            packed.setdefault(item.key, item)
+    ordered = [split for split in SPLITS if split in found]
+    return {split: [found[split][key] for key in sorted(found[split])] for split in ordered}
 
 
 def role_folders(root: Path) -> Iterator[tuple[str, Path, Path]]:
@@ -81,13 +115,20 @@ def role_folders(root: Path) -> Iterator[tuple[str, Path, Path]]:
                         yield split, a, b
 
 
-def _paired_splits(root: Path) -> dict[str, list[Item]]:
-    found: dict[str, list[Item]] = {}
+def pair_folders(root: Path) -> Iterator[tuple[str, Path, Path]]:
+    """The same without A/ + B/ that only hold train/, val/, test/, and with what names no split in train."""
+    named = False
     for split, source, target in role_folders(root):
-        if split == "" and found:
-            continue  # A/ + B/ that only hold train/, val/, test/ were read already
-        items = _match(source, target)
-        existing = found.setdefault(split or "train", [])
+        if split or not named:
+            yield split or "train", source, target
+        named = True
+
+
+def _paired_splits(root: Path, without: Quarantine) -> dict[str, list[Item]]:
+    found: dict[str, list[Item]] = {}
+    for split, source, target in pair_folders(root):
+        items = _match(source, target, without)
+        existing = found.setdefault(split, [])
         known = {
             (item.source.resolve(), item.target.resolve()) for item in existing
         }  # a/ is A/ on some disks
@@ -98,78 +139,42 @@ def _paired_splits(root: Path) -> dict[str, list[Item]]:
     return found
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
-    stems: dict[str, Path] = {}
-    for name in list_images(folder):
-        stem = str(PurePosixPath(name).with_suffix(""))
-        if stem in stems:
-            raise DataError(f"{folder}: {stems[stem].name} and {name} share the stem {stem!r}; rename one")
-        stems[stem] = folder / name
-    return stems
-
-
-def _match(source: Path, target: Path) -> list[Item]:
-    sources, targets = _by_stem(source), _by_stem(target)
-    alone = sorted(sources.keys() ^ targets.keys())
+def _match(source: Path, target: Path, without: Quarantine, packed: Set[str] = frozenset()) -> list[Item]:
+    found = match(source, target, without)
+    if found.clashes:
+        clash = found.clashes[0]
+        one, other = (path.relative_to(clash.folder) for path in clash.files)
+        raise DataError(f"{clash.folder}: {one.name} and {other} share the stem {clash.stem!r}; rename one")
+    below = ((path, source if path.is_relative_to(source) else target) for path in found.alone)
+    alone = [p for p, root in below if p.relative_to(root).with_suffix("").as_posix() not in packed]
     if alone:
-        where = [str(sources.get(stem) or targets[stem]) for stem in alone[:3]]
+        counts, where = found.counts, ", ".join(str(path) for path in alone[:3])
         raise DataError(
-            f"{source.parent}: {len(sources)} images in {source.name}/, {len(targets)} in {target.name}/; "
-            f"{len(alone)} without a partner, first: {', '.join(where)} "
+            f"{source.parent}: {counts[0]} images in {source.name}/, {counts[1]} in {target.name}/; "
+            f"{len(alone)} without a partner, first: {where} "
             "(files are matched by relative path and stem; rename or remove those; for images that are no "
             "pairs use experiment=cyclegan)"
         )
-    return [Item(stem, sources[stem], targets[stem]) for stem in sorted(sources)]
+    return [Item(stem, *files) for stem, files in found.pairs.items()]
 
 
-def single_splits(root: Path) -> dict[str, list[Item]]:
+def single_splits(root: Path, without: Quarantine = NONE) -> dict[str, list[Item]]:
     """One picture a file (clean or side by side): train/, val/ and test/ folders are honoured when
     present."""
     folders = {
         split: root / name for split, names in SPLITS.items() for name in names if (root / name).is_dir()
     }
-    named = {split: items_of(folder) for split, folder in folders.items()}
+    named = {split: items_of(folder, without) for split, folder in folders.items()}
     if "train" in named:
         return named
     held = set(folders.values())
-    return {"train": [item for item in items_of(root) if not held & set(item.source.parents)], **named}
+    rest = [item for item in items_of(root, without) if not held & set(item.source.parents)]
+    return {"train": rest, **named}
 
 
-def items_of(folder: Path) -> list[Item]:
-    return [Item(name, folder / name, folder / name) for name in list_images(folder)]
-
-
-def _read_table(path: Path) -> Iterator[Item]:
-    """A .csv (header, two file columns first) or .jsonl with source and target; paths relative to the
-    file."""
-    if path.suffix not in (".csv", ".jsonl"):
-        raise DataError(
-            f"data.root={path}: a folder, or a .csv / .jsonl file with two file columns, is needed"
-        )
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        try:
-            rows = (
-                list(csv.DictReader(stream))
-                if path.suffix == ".csv"
-                else [json.loads(s) for s in stream if s.strip()]
-            )
-        except (json.JSONDecodeError, UnicodeDecodeError, csv.Error) as error:
-            raise DataError(f"{path}: not readable as {path.suffix}: {error}") from error
-    for number, row in enumerate(rows, start=1):
-        row = row if isinstance(row, dict) else {}
-        values = (
-            [row[k] for k in ("source", "target")] if {"source", "target"} <= row.keys() else [*row.values()]
-        )
-        if len(values) != 2 or not all(isinstance(v, str) and v for v in values):
-            raise DataError(
-                f"{path}: row {number} must name two files, in columns source and target or in just two "
-                f"columns; found {', '.join(map(str, row)) or 'nothing'}"
-            )
-        source, target = (path.parent / v for v in values)
-        for file in (source, target):
-            if not file.is_file():
-                raise DataError(f"{path}: row {number} names {file}, which does not exist")
-        yield Item(" + ".join(values), source, target)
+def items_of(folder: Path, without: Quarantine = NONE) -> list[Item]:
+    files = ((name, folder / name) for name in list_images(folder))
+    return [Item(name, path, path) for name, path in files if not without.holds(path)]
 
 
 def with_validation(splits: dict[str, list[Item]], fraction: float, seed: int) -> dict[str, list[Item]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gantrans.data.layouts import ROLES, Item, items_of, role_folders, single_splits, with_validation
+from gantrans.data.quarantine import NONE, Quarantine
 from gantrans.errors import DataError
 
 Splits = dict[str, list[Item]]
@@ -20,7 +21,9 @@ class UnpairedIndex:
     where: dict[str, Path]
 
 
-def find_unpaired(root: Path, targets: Path | None, *, val_fraction: float, seed: int) -> UnpairedIndex:
+def find_unpaired(
+    root: Path, targets: Path | None, *, val_fraction: float, seed: int, without: Quarantine = NONE
+) -> UnpairedIndex:
     """The images of both kinds: in the folders of a paired layout below `root` (trainA/ + trainB/, source/ +
     target/, ...), or all sources in `root` and all targets in `targets`.
 
@@ -29,11 +32,11 @@ def find_unpaired(root: Path, targets: Path | None, *, val_fraction: float, seed
     """
     if targets is not None:
         where = {"source": root, "target": targets}
-        found = {kind: _folder(path, f"data.{'root' if kind == 'source' else 'targets'}")
+        found = {kind: _folder(path, f"data.{'root' if kind == 'source' else 'targets'}", without)
                  for kind, path in where.items()}  # fmt: skip
         _refuse_roles(root)
     else:
-        where, found = {"source": root, "target": root}, _below(root)
+        where, found = {"source": root, "target": root}, _below(root, without)
     for kind, splits in found.items():
         if not splits.get("train"):
             raise DataError(f"{where[kind]}: no training images of the {kind} kind; see data/README.md")
@@ -61,21 +64,23 @@ def refuse_shared(one: Splits, other: Splits, said: str) -> None:
         raise DataError(f"{shared[0]} and {len(shared) - 1} more are {said}")
 
 
-def find_folder(path: Path, key: str, *, val_fraction: float, seed: int) -> Splits:
+def find_folder(
+    path: Path, key: str, *, val_fraction: float, seed: int, without: Quarantine = NONE
+) -> Splits:
     """The images below one folder, with train/, val/ and test/ honoured. Raises DataError naming `key`."""
-    splits = _folder(path, key)
+    splits = _folder(path, key, without)
     if not splits.get("train"):
         raise DataError(f"{key}={path}: no images found")
     return _looked_at(splits, val_fraction, seed)
 
 
-def _folder(path: Path, key: str) -> Splits:
+def _folder(path: Path, key: str, without: Quarantine) -> Splits:
     if not path.is_dir():
         raise DataError(f"{key}={path}: no such folder")
-    return single_splits(path)
+    return single_splits(path, without)
 
 
-def _below(root: Path) -> dict[str, Splits]:
+def _below(root: Path, without: Quarantine) -> dict[str, Splits]:
     found: dict[str, Splits] = {"source": {}, "target": {}}
     if not root.is_dir():
         raise DataError(f"data.root={root}: no such folder")
@@ -85,7 +90,7 @@ def _below(root: Path) -> dict[str, Splits]:
         for kind, folder in (("source", source), ("target", target)):
             existing = found[kind].setdefault(split or "train", [])
             known = {item.source.resolve() for item in existing}  # a/ is A/ on some disks
-            existing.extend(item for item in items_of(folder) if item.source.resolve() not in known)
+            existing.extend(item for item in items_of(folder, without) if item.source.resolve() not in known)
     if not any(found.values()):
         names = " or ".join(f"{a}/ + {b}/" for a, b in (("trainA", "trainB"), *ROLES[:3]))
         raise DataError(

@@ -11,25 +11,32 @@ from pathlib import Path
 
 import numpy as np
 
+from gantrans.data import masks
 from gantrans.imaging import colour, filters, ranges
 from gantrans.imaging.read import Header, read
 
 MODES = {"rgb": 3, "grey": 1}
 RESAMPLERS = ("pillow", "torch")
+MASK = "mask"  # the mode of a picture that is a mask (data/masks.py)
 Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a picture is brought to: the channels of `mode` ("rgb", "grey"), then `resize` pixels on the
-    shorter side (None: the size it has), by `resampler` ("pillow", "torch"; see `resized`)."""
+    """What a picture is brought to: the channels of `mode` ("rgb", "grey", "mask"), then `resize` pixels on
+    the shorter side (None: the size it has), by `resampler` ("pillow", "torch"; see `resized`)."""
 
     mode: str = "rgb"
     resize: int | None = None
     resampler: str = "pillow"
 
     def of(self, pixels: np.ndarray) -> np.ndarray:
-        """(H, W, C) uint8 or uint16 in this look; dtype kept."""
+        """(H, W, C) uint8 or uint16 in this look; dtype kept (a mask is uint8)."""
+        if self.mode == MASK:
+            mask = masks.of_pixels(pixels)
+            if self.resize is None:
+                return mask
+            return masks.resized(mask, *_shorter(mask.shape[0], mask.shape[1], self.resize))
         pixels = to_mode(pixels, self.mode)
         return shorter_side(pixels, self.resize, self.resampler) if self.resize else pixels
 
@@ -56,7 +63,7 @@ class View:
             return height, width, header.channels
         if self.look.resize:
             height, width = _shorter(height, width, self.look.resize)
-        return height, width, MODES[self.look.mode]
+        return height, width, {**MODES, MASK: 1}[self.look.mode]
 
 
 def opaque(path: Path) -> np.ndarray:

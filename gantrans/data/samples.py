@@ -10,7 +10,8 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Sample:
-    """One training example as arrays (H, W, C), uint8 or uint16; `key` names its images."""
+    """One training example as arrays (H, W, C), uint8 or uint16; `key` names its images. Where the mask is
+    known to the generator, it is the source's last channel."""
 
     key: str
     source: np.ndarray

@@ -31,7 +31,9 @@ class Card:
     """What bundle.json says besides the weights.
 
     source_mode, target_mode: "rgb" or "grey". value_range: what the network takes and gives. scale: the
-    source is enlarged this many times (bicubic) first. norm_statistics: "running" or "image" (see nets).
+    source is enlarged this many times (bicubic) first. mask: "input" where the network's last input channel
+    is the mask of what is covered (1 hidden, in the range of the picture), else "none". outside: "copy" where
+    pixels whose mask is 0 are the source's, else "output". norm_statistics: "running" or "image" (see nets).
     provenance: free facts (run, step, data, versions). metrics: of the validation that chose these weights.
     """
 
@@ -40,6 +42,8 @@ class Card:
     target_mode: str = "rgb"
     scale: int = 1
     norm_statistics: str = "running"
+    mask: str = "none"
+    outside: str = "output"
     task: str = ""
     value_range: tuple[float, float] = (-1.0, 1.0)
     metrics: dict[str, float] = field(default_factory=dict)
@@ -133,6 +137,8 @@ def _read_card(folder: Path) -> tuple[Card, dict[str, str]]:
         "target_mode": ("rgb", "grey"),
         "norm_statistics": ("running", "image"),
         "scale": tuple(range(1, 17)),
+        "mask": ("none", "input"),
+        "outside": ("output", "copy"),
         "value_range": ([-1.0, 1.0],),
     }
     for name, values in accepted.items():
@@ -143,8 +149,12 @@ def _read_card(folder: Path) -> tuple[Card, dict[str, str]]:
         raise CheckpointError(f"{path}: network must be an object with name and arguments")
     for side, mode in (("in", card.source_mode), ("out", card.target_mode)):
         found = arguments.get(f"{side}_channels", 3)
-        if found != {"rgb": 3, "grey": 1}[mode]:
-            raise CheckpointError(f"{path}: {mode} does not go with {side}_channels={found}")
+        masked = side == "in" and card.mask == "input"
+        if found != {"rgb": 3, "grey": 1}[mode] + masked:
+            told = f"{mode} with a mask" if masked else mode
+            raise CheckpointError(f"{path}: {told} does not go with {side}_channels={found}")
+    if card.outside == "copy" and (card.source_mode != card.target_mode or card.scale != 1):
+        raise CheckpointError(f"{path}: outside='copy' needs equal modes and scale 1")
     return card, weights
 
 

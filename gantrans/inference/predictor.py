@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gantrans.core.device import Core
+from gantrans.data import masks
 from gantrans.imaging import colour, filters, ranges
 from gantrans.inference.bundle import Card
 from gantrans.nets.norm import set_norm_statistics
@@ -22,15 +23,27 @@ class Predictor:
         self.core = core
         set_norm_statistics(self.network, card.norm_statistics)
 
-    def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """Translate one picture. Values outside the range are clipped, then rounded to the nearest level."""
-        x01 = ranges.to_x01(self._to_mode(pixels))
+    def __call__(self, pixels: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+        """Translate one picture. Values outside the range are clipped, then rounded to the nearest level.
+
+        mask (H, W, 1) uint8, 0 untouched to 255 hidden: what models with one need, else ValueError. Where it
+        is 0, the pixels are the source's, bit for bit, if the card says outside="copy".
+        """
+        given = self._to_mode(pixels)
+        x01 = ranges.to_x01(given)
         if self.card.scale > 1:
             height, width = (side * self.card.scale for side in x01.shape[:2])
             x01 = filters.resize(x01, height, width, "bicubic")
+        if self.card.mask == "input":
+            if mask is None:
+                raise ValueError("this model was trained with masks, and none was given")
+            plane = ranges.to_x01(masks.resized(mask, *x01.shape[:2]))
+            x01 = np.concatenate([x01, plane], axis=2)
         source = torch.from_numpy(np.ascontiguousarray(x01)).permute(2, 0, 1)[None]
         y01 = self.predict_x01(source)[0].permute(1, 2, 0).cpu().numpy()
-        return ranges.from_x01(y01, pixels.dtype)
+        output = ranges.from_x01(y01, pixels.dtype)
+        copied = mask is not None and self.card.outside == "copy"
+        return np.where(mask > 0, output, given) if copied else output  # type: ignore[operator]
 
     def predict_x01(self, source_x01: Tensor) -> Tensor:
         """A batch (N, C, H, W) in [0, 1] -> the same range, clipped, float32, on the run's device."""

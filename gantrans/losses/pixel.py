@@ -18,6 +18,16 @@ def l1(output: Tensor, target: Tensor) -> Tensor:
     return (wide(output) - wide(target)).abs().mean()
 
 
+def weighted_l1(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """mean of weight * |output - target| over everything, 0-d; weight (N, 1, H, W), of 1: `l1`."""
+    if output.shape != target.shape or weight.shape != (len(output), 1, *output.shape[2:]):
+        raise ValueError(
+            f"weighted_l1: output {tuple(output.shape)}, target {tuple(target.shape)} and weight "
+            f"{tuple(weight.shape)} do not go together"
+        )
+    return ((wide(output) - wide(target)).abs() * weight).mean()
+
+
 def feature_matching(fake: list[list[Tensor]], real: list[list[Tensor]]) -> Tensor:
     """How far a discriminator's features of the output are from those of the target, 0-d.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from gantrans.losses.pixel import l1
+from gantrans.losses.pixel import l1, weighted_l1
 from gantrans.methods.adversary import Adversary, Restraint
 from gantrans.methods.base import Phase, Role, check_weights, reported, total
-from gantrans.types import Batch, Metrics, Networks
+from gantrans.types import Batch, Metrics, Networks, Shapes
 
 
 class Pix2Pix:
@@ -17,6 +17,8 @@ class Pix2Pix:
     belong together. It learns first, as in the reference implementation. `gan`: see losses/gan.py.
     lambda_gan=0 trains the generator on L1 alone; the discriminator still learns, and is not asked.
     lambda_features weighs feature matching (pix2pixHD, Wang et al. 2018, equation 5; 10 there).
+    mask_weight: how many times a covered pixel counts in L1, where the source's last channel is its mask
+    (data.mask=input).
 
     Reports what methods/adversary.py does, and G_GAN, G_L1 and G_features (each times its weight, so their
     sum is the generator's loss).
@@ -30,15 +32,18 @@ class Pix2Pix:
         lambda_l1: float = 100.0,
         lambda_gan: float = 1.0,
         lambda_features: float = 0.0,
+        mask_weight: float = 1.0,
         restraint: Restraint | None = None,
     ) -> None:
         check_weights(lambda_l1=lambda_l1, lambda_gan=lambda_gan, lambda_features=lambda_features)
+        check_weights(mask_weight=mask_weight)
         if lambda_l1 == lambda_gan == 0:
             raise ValueError("lambda_l1=0 and lambda_gan=0 leave the generator nothing to learn from")
         self.adversary = Adversary(gan, restraint)
         self.lambda_l1 = lambda_l1
         self.lambda_gan = lambda_gan
         self.lambda_features = lambda_features
+        self.mask_weight = mask_weight
         self.roles = (
             Role("generator", "generator", sees=("source",), makes="target"),
             Role("discriminator", "discriminator", sees=("source", "target")),
@@ -46,6 +51,13 @@ class Pix2Pix:
         )
         update = Phase("discriminator", trains=("discriminator",))
         self.phases = (*self.adversary.with_penalty(update), Phase("generator", trains=("generator",)))
+
+    def check(self, shapes: Shapes) -> None:
+        """Raise ValueError where a mask is weighed that nobody tells."""
+        if self.mask_weight != 1 and shapes["source"][0] not in (2, 4):
+            raise ValueError(
+                f"mask_weight={self.mask_weight} weighs what a mask covers; set data.mask=input, or use 1"
+            )
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
         return {"output": networks["generator"](batch.source)}
@@ -65,7 +77,7 @@ class Pix2Pix:
     def _generator_loss(
         self, phase: Phase, networks: Networks, real: list[Tensor], fake: list[Tensor]
     ) -> tuple[Tensor, Metrics]:
-        terms = {"G_L1": self.lambda_l1 * l1(fake[-1], real[-1])}
+        terms = {"G_L1": self.lambda_l1 * self._distance(fake[-1], real[-1], real[0])}
         if phase.adversarial and self.lambda_gan:
             gan = self.adversary.generator_loss(networks, "discriminator", fake)
             terms["G_GAN"] = self.lambda_gan * gan
@@ -73,3 +85,9 @@ class Pix2Pix:
             features = self.adversary.feature_loss(networks, "discriminator", real, fake)
             terms["G_features"] = self.lambda_features * features
         return total(terms), reported(terms)
+
+    def _distance(self, output: Tensor, target: Tensor, source: Tensor) -> Tensor:
+        if self.mask_weight == 1:
+            return l1(output, target)
+        covered = source[:, -1:] > -1  # x11 of a mask's 0
+        return weighted_l1(output, target, 1 + (self.mask_weight - 1) * covered)

@@ -25,6 +25,16 @@ def psnr(output_x01: Tensor, target_x01: Tensor) -> Tensor:
     return (-10 * torch.log10(mse)).clamp(max=PSNR_CAP_DB)
 
 
+def psnr_where(output_x01: Tensor, target_x01: Tensor, where: Tensor) -> Tensor:
+    """`psnr` over those pixels alone where `where` (N, 1, H, W) is true; NaN for an image that has none."""
+    output, target = _wide_pair(output_x01, target_x01)
+    if where.shape != (len(output), 1, *output.shape[2:]) or where.dtype != torch.bool:
+        raise ValueError(f"where {where.dtype} {tuple(where.shape)} must be bool (N, 1, H, W), as the images")
+    squares = (output - target).square().mean(1, keepdim=True)
+    mse = torch.where(where, squares, 0).sum((1, 2, 3)) / where.sum((1, 2, 3))
+    return (-10 * torch.log10(mse)).clamp(max=PSNR_CAP_DB)
+
+
 def ssim(output_x01: Tensor, target_x01: Tensor) -> Tensor:
     """Structural similarity (Wang et al. 2004), at most 1: the mean over channels and all whole windows.
 

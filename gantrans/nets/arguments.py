@@ -25,10 +25,12 @@ def checked(**arguments: Any) -> dict[str, Any]:
     """
     for name, value in arguments.items():
         _check(name, value)
-    if arguments.get("residual") and arguments["in_channels"] != arguments["out_channels"]:
+    surplus = arguments["in_channels"] - arguments["out_channels"] if arguments.get("residual") else 0
+    if surplus not in (0, 1):  # 1: a mask, the last channel of the input
         raise ValueError(
             f"residual=true adds the output to the input: in_channels={arguments['in_channels']} and "
-            f"out_channels={arguments['out_channels']} must be equal; use residual=false"
+            f"out_channels={arguments['out_channels']} must be equal (or a mask be the one channel more); "
+            "use residual=false"
         )
     return arguments
 

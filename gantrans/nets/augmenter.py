@@ -19,7 +19,8 @@ class Augmenter(nn.Module):
     """`augmenter([condition, image])` -> the same list, changed alike; x11, (N, C, H, W) each.
 
     One draw an image moves, recolours and cuts every part of the list in the same way, so that a conditional
-    discriminator still sees what belongs together. policy: any of "colour", "translation", "cutout" (Zhao et
+    discriminator still sees what belongs together; a mask, the last of four channels, is never
+    recoloured. policy: any of "colour", "translation", "cutout" (Zhao et
     al. 2020). Each acts on an image with `probability`; None: adaptive (Karras et al. 2020, section 3), it
     starts at 0 and `observe` moves it.
     """
@@ -62,11 +63,13 @@ def _colour(parts: list[Tensor]) -> list[Tensor]:
     bright, saturation, contrast = (torch.rand(3, n, 1, 1, 1, device=device)).unbind()
     changed = []
     for x in parts:
+        x, mask = (x[:, :-1], x[:, -1:]) if x.shape[1] == 4 else (x, x[:, :0])
         x = x + (bright - 0.5).to(x.dtype)
         grey = x.mean(1, keepdim=True)
         x = (x - grey) * (2 * saturation).to(x.dtype) + grey
         mean = x.mean((1, 2, 3), keepdim=True)
-        changed.append((x - mean) * (contrast + 0.5).to(x.dtype) + mean)
+        x = (x - mean) * (contrast + 0.5).to(x.dtype) + mean
+        changed.append(torch.cat([x, mask], 1) if mask.shape[1] else x)
     return changed
 
 

@@ -24,6 +24,7 @@ class ResNetGenerator(nn.Module):
 
     residual=False: the output is a tanh, in [-1, 1]. residual=True: output = input + what is learned, neither
     squashed nor clamped in train or eval mode; the last layer starts at zero, so the start is the identity.
+    An input channel more than the output has (a mask, the last) is not added.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class ResNetGenerator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         padded, window = self._pad(x)
         y = self._layers(padded)[window]
-        return x + y if self.residual else torch.tanh(y)
+        return x[:, : y.shape[1]] + y if self.residual else torch.tanh(y)
 
     @property
     def feature_channels(self) -> tuple[int, ...]:

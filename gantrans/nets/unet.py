@@ -23,6 +23,7 @@ class UNet(nn.Module):
 
     residual=False: the output is a tanh, in [-1, 1]. residual=True: output = input + what is learned, neither
     squashed nor clamped in train or eval mode; the last layer starts at zero, so the start is the identity.
+    An input channel more than the output has (a mask, the last) is not added.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class UNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         padded, window = pad_to_grid(suited(x), 2**self.depth)
         y = self._layers(padded)[window]
-        return x + y if self.residual else torch.tanh(y)
+        return x[:, : y.shape[1]] + y if self.residual else torch.tanh(y)
 
     @property
     def feature_channels(self) -> tuple[int, ...]:

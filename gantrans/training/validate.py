@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gantrans.data import masks
 from gantrans.data.dataset import PairDataset
 from gantrans.data.pixels import enlarged
 from gantrans.imaging import colour, ranges, sheet
 from gantrans.inference.predictor import Predictor
 from gantrans.metrics.health import Health
-from gantrans.metrics.pairwise import psnr, ssim
+from gantrans.metrics.pairwise import psnr, psnr_where, ssim
 
 COLUMNS = ["source", "output", "target", "error"]
 Predictors = Mapping[str, Predictor]  # way -> predictor; "to_target" always
@@ -58,33 +59,38 @@ class PairValidation:
         """psnr [dB] and ssim of the output, *_input of the source itself, *_gain the difference, and the
         signs of health (metrics/health.py).
 
+        Where masks are known psnr_inside and psnr_outside too, over covered pixels and over the others, and
+        psnr_inside_input of the source; means over the images that have such pixels.
         Where source and target differ in channels, the source is compared in the target's mode.
         """
-        totals: dict[str, float] = {}
+        found: dict[str, list[float]] = {}
         health = Health()
         for index in spread(len(self.val), self.images):
-            source, target = self.val.whole(index)
-            output = predictors["to_target"](source)
+            source, target, mask = self.val.masked(index)
+            output = _translated(self.val, predictors, source, mask)
             health.add(ranges.to_x01(source), ranges.to_x01(output))
-            for name, value in _compare(source, output, target).items():
-                totals[name] = totals.get(name, 0.0) + value
-        means = {name: total / self.images for name, total in totals.items()}
+            for name, value in _compare(source, output, target, mask).items():
+                found.setdefault(name, []).append(value)
+        means = {name: sum(values) / len(values) for name, values in found.items()}
         means["psnr_gain"] = means["psnr"] - means["psnr_input"]
         means["ssim_gain"] = means["ssim"] - means["ssim_input"]
         return {**means, **health.result()}
 
     def strips(self, predictors: Predictors) -> dict[str, np.ndarray]:
-        """The probe strips by split: source | output | target | error, a row an image."""
+        """The probe strips by split: source | output | target | error, a row an image; where the mask is
+        told, it comes behind the source."""
         found = {}
         for name, pairs in (("val", self.val), ("train", self.train)):
             rows, keys = [], []
             for index in spread(len(pairs), self.probes):
-                source, target = pairs.whole(index)
-                output = predictors["to_target"](source)
+                source, target, mask = pairs.masked(index)
+                output = _translated(pairs, predictors, source, mask)
                 shown = [sheet.to_u8_rgb(p) for p in (source, output, target)]
-                rows.append([*shown, sheet.error_map(shown[1], shown[2])])
+                told = [sheet.to_u8_rgb(mask)] if pairs.mask == "input" and mask is not None else []
+                rows.append([shown[0], *told, *shown[1:], sheet.error_map(shown[1], shown[2])])
                 keys.append(pairs.items[index].key)
-            found[name] = sheet.grid(rows, COLUMNS, [f"{name}: {key}" for key in keys])
+            titles = [COLUMNS[0], "mask", *COLUMNS[1:]] if pairs.mask == "input" else COLUMNS
+            found[name] = sheet.grid(rows, titles, [f"{name}: {key}" for key in keys])
         return found
 
 
@@ -94,7 +100,17 @@ def spread(length: int, count: int) -> list[int]:
     return [i * length // count for i in range(count)]
 
 
-def _compare(source: np.ndarray, output: np.ndarray, target: np.ndarray) -> dict[str, float]:
+def _translated(
+    pairs: PairDataset, predictors: Predictors, source: np.ndarray, mask: np.ndarray | None
+) -> np.ndarray:
+    """The output; the mask is told only where the run's generator knows it."""
+    told = (mask,) if pairs.mask == "input" else ()
+    return predictors["to_target"](source, *told)
+
+
+def _compare(
+    source: np.ndarray, output: np.ndarray, target: np.ndarray, mask: np.ndarray | None
+) -> dict[str, float]:
     source = enlarged(source, target)
     if source.shape[2] != target.shape[2]:
         source = colour.to_rgb(source) if target.shape[2] == 3 else colour.to_grey(source)
@@ -104,6 +120,17 @@ def _compare(source: np.ndarray, output: np.ndarray, target: np.ndarray) -> dict
         made = _tensor(pixels)
         values[f"psnr{suffix}"] = float(psnr(made, wanted))
         values[f"ssim{suffix}"] = float(ssim(made, wanted))
+    return values if mask is None else values | _by_mask(source, output, wanted, mask)
+
+
+def _by_mask(source: np.ndarray, output: np.ndarray, wanted: Tensor, mask: np.ndarray) -> dict[str, float]:
+    covered = torch.from_numpy(masks.resized(mask, *wanted.shape[-2:])[..., 0] > 0)[None, None]
+    made, values = _tensor(output), {}
+    if covered.any():
+        values["psnr_inside"] = float(psnr_where(made, wanted, covered))
+        values["psnr_inside_input"] = float(psnr_where(_tensor(source), wanted, covered))
+    if not covered.all():
+        values["psnr_outside"] = float(psnr_where(made, wanted, ~covered))
     return values
 
 

@@ -1,0 +1,212 @@
+"""gantrans check says what train would do, touches nothing, and its list of unusable files mends a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gantrans.data.check_layout import lookalikes
+from gantrans.data.check_scan import Facts, look_at
+from gantrans.data.check_twins import find_twins
+from tests.conftest import TINY, Cli, draw_picture
+
+
+def save(path: Path, seed: int, height: int = 40, width: int = 44) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(draw_picture(seed, height, width)).save(path)
+    return path
+
+
+def damage(path: Path) -> None:
+    """Cut the pixels short; the header stays sound."""
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+def clean(root: Path) -> None:
+    for i in range(5):
+        save(root / f"{i}.png", i)
+
+
+def paired(root: Path) -> None:
+    for i in range(5):
+        save(root / "source" / f"{i}.png", i)
+        shutil.copy(root / "source" / f"{i}.png", save(root / "target" / f"{i}.png", i))
+
+
+def unpaired(root: Path) -> None:
+    for i in range(4):
+        save(root / "trainA" / f"a{i}.png", i)
+        save(root / "trainB" / f"b{i}.png", 9 + i)
+
+
+def lone(root: Path) -> None:
+    paired(root)
+    save(root / "source" / "lone.png", 7)
+
+
+def clash(root: Path) -> None:
+    paired(root)
+    save(root / "source" / "0.bmp", 7)
+
+
+def unequal(root: Path) -> None:
+    paired(root)
+    save(root / "source" / "1.png", 1, 44, 44)
+
+
+def small(root: Path) -> None:
+    clean(root)
+    save(root / "tiny.png", 8, 20, 20)
+
+
+def no_header(root: Path) -> None:
+    clean(root)
+    (root / "text.png").write_text("not an image")
+
+
+def cut_short(root: Path) -> None:
+    clean(root)
+    damage(save(root / "cut.png", 8))
+
+
+def in_test_only(root: Path) -> None:
+    for i in range(4):
+        save(root / "train" / f"{i}.png", i)
+    damage(save(root / "test" / "9.png", 9))
+
+
+def empty(root: Path) -> None:
+    root.mkdir(exist_ok=True)
+
+
+def absent(root: Path) -> None:
+    shutil.rmtree(root, ignore_errors=True)
+
+
+FOLDERS: dict[Callable[[Path], None], bool] = {  # refused; whether a list of unusable files mends it
+    lone: True, clash: True, unequal: True, small: True, no_header: True, cut_short: True,
+    empty: False, absent: False,
+}  # fmt: skip
+UNPAIRED = ["experiment=cyclegan", "augment.resize=null", "generator=resnet_6blocks", "generator.width=2",
+            "discriminator.width=2", "augment.crop=32"]  # fmt: skip
+
+
+def run_keys(root: Path) -> list[str]:
+    """Long enough that every image is read."""
+    return [*(k for k in TINY if not k.startswith(("train.total", "val.every"))), "train.total=3ep",
+            "val.every=99step", "val.images=9", f"data.root={root}"]  # fmt: skip
+
+
+def hashes(root: Path) -> dict[str, str]:
+    return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in root.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("make", [clean, paired, in_test_only, *FOLDERS], ids=lambda f: f.__name__)
+def test_check_and_train_agree_and_a_list_mends(
+    tmp_path: Path, cli: Cli, make: Callable[[Path], None]
+) -> None:
+    root, listed = tmp_path / "data", tmp_path / "left out.txt"
+    make(root)
+    before, keys = hashes(root), run_keys(root)
+    checked = cli("check", *keys, f"fix={listed}")
+    trained = cli("train", *keys, f"run.dir={tmp_path / 'run'}")
+    assert checked.code == trained.code == (3 if make in FOLDERS else 0), (checked, trained)
+    assert hashes(root) == before, "check never touches the inputs"
+    assert listed.exists() == FOLDERS.get(make, False)
+    if not listed.exists():
+        return
+    assert f"with data.quarantine={listed} training would start" in checked.out
+    mended = [*keys, f"data.quarantine={listed}"]
+    assert cli("check", *mended).code == 0
+    again = cli("train", *mended, f"run.dir={tmp_path / 'again'}")
+    assert again.code == 0, again.err
+
+
+def test_two_kinds_without_pairs(tmp_path: Path, cli: Cli) -> None:
+    unpaired(tmp_path / "data")
+    assert cli("check", *UNPAIRED, f"data.root={tmp_path / 'data'}").code == 0
+    a, b = tmp_path / "data" / "trainA", tmp_path / "data" / "trainB"
+    small_networks = [k for k in UNPAIRED if "experiment" not in k]
+    answer = cli("check", *small_networks, f"data.root={a}", f"data.targets={b}")
+    assert answer.code == 0, answer
+    assert "experiment cyclegan reads it" in answer.out
+    assert cli("check", *small_networks, f"data.root={a}", f"data.targets={a}").code == 3
+
+
+def test_everything_odd_is_named(tmp_path: Path, cli: Cli) -> None:
+    root = tmp_path / "data"
+    clean(root)
+    picture = draw_picture(20, 40, 44)
+    Image.fromarray(picture).convert("CMYK").save(root / "ink.jpg", quality=95)
+    Image.fromarray(np.dstack([picture, picture[..., 0]])).save(root / "clear.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(draw_picture(21, 40, 44)).save(root / "turned.jpg", exif=exif)
+    (root / "twin.png").write_bytes((root / "0.png").read_bytes())
+    found = tmp_path / "found.json"
+    answer = cli("check", *run_keys(root), f"json={found}")
+    assert answer.code == 0, answer
+    for said in ("1 CMYK", "1 alpha", "1 turned by EXIF", "1 groups of the same bytes", "turned.jpg"):
+        assert said in answer.out, said
+    told = json.loads(found.read_text())
+    assert told["would_start"]
+    assert len(told["files"]) == 9
+    assert told["files"][str(root / "turned.jpg")]["size"] == [40, 44]
+
+
+def test_label_maps_are_told_from_pictures(tmp_path: Path) -> None:
+    labels = np.kron(np.arange(6, dtype=np.uint8).reshape(2, 3), np.ones((20, 20), np.uint8))
+    Image.fromarray(labels).save(tmp_path / "grey.png")
+    palette = Image.fromarray(labels, "L").convert("P")
+    palette.putpalette([v for i in range(256) for v in (i, 255 - i, i)])
+    palette.save(tmp_path / "palette.png")
+    Image.fromarray(draw_picture(3)[..., 0]).save(tmp_path / "picture.png")
+    assert look_at(tmp_path / "grey.png").ids == look_at(tmp_path / "palette.png").ids == (0, 1, 2, 3, 4, 5)
+    assert look_at(tmp_path / "picture.png").ids is None
+
+
+def test_twins_are_found_by_bytes_and_by_look() -> None:
+    def facts(digest: str, bits: int | None) -> Facts:
+        return Facts(1, digest, print_=bits)
+
+    a, b, c, d, e = (Path(name) for name in "abcde")
+    found = {a: facts("x", 0), b: facts("x", 0), c: facts("y", 0b111 << 30), d: facts("z", 2**64 - 1),
+             e: facts("w", None)}  # fmt: skip
+    splits = {a: "train", b: "train", c: "val", d: "val", e: "val"}
+    twins = find_twins(found, splits, near_bits=3)
+    assert [(t.files, t.exact, t.across) for t in twins] == [((a, c), False, True), ((a, b), True, False)]
+    assert [t.exact for t in find_twins(found, splits, near_bits=2)] == [True], "3 bits are more than 2"
+
+
+def test_any_few_differing_bits_are_found() -> None:
+    """A search that compared only equal halves, say, would lose some of these."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        base = int.from_bytes(rng.bytes(8), "big")
+        flipped = sum(1 << int(i) for i in rng.choice(64, 6, replace=False))
+        pair = {Path("a"): Facts(1, "x", print_=base), Path("b"): Facts(1, "y", print_=base ^ flipped)}
+        assert len(find_twins(pair, {}, 6)) == 1
+        assert find_twins(pair, {}, 5) == []
+
+
+def test_folders_that_look_like_pairs_are_named(tmp_path: Path) -> None:
+    for i in range(4):
+        save(tmp_path / "images" / f"{i}.png", i)
+        save(tmp_path / "labels" / f"{i}.png", i)
+        save(tmp_path / "others" / f"o{i}.png", i)
+    assert lookalikes(tmp_path, set()) == [(tmp_path / "images", tmp_path / "labels", 4)]
+    assert lookalikes(tmp_path, {tmp_path / "images"}) == []
+
+
+def test_a_list_that_cannot_be_read_is_refused(photos: Path, tmp_path: Path, cli: Cli) -> None:
+    answer = cli("check", *run_keys(photos), f"data.quarantine={tmp_path / 'none.txt'}")
+    assert answer.code == 2
+    assert "needed is a text file with one file a line" in answer.err
