@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from gantrans import draws
-from gantrans.degrade import algebra, blur, compress, marks, noise, resolution
+from gantrans.degrade import algebra, blur, compress, noise, resolution
 from gantrans.degrade.base import Degradation, Params, snake_case
+from gantrans.degrade.marks import text
 from gantrans.degrade.parse import CATALOGUE
 from gantrans.degrade.recipe import Recipe, crop_to_multiple, degrade, parse_recipe
 from gantrans.errors import ConfigError, DataError
@@ -69,8 +70,8 @@ def test_degrade_never_imports_torch() -> None:
 # --- what holds for every degradation -----------------------------------------------------------------------
 
 EVERY: dict[str, Degradation] = {name: cls() for name, cls in CATALOGUE.items()}
-EVERY["compose"] = algebra.Compose([noise.GaussianNoise(), compress.Jpeg(), marks.TextMark()], shuffle=True)
-EVERY["one_of"] = algebra.OneOf([blur.GaussianBlur(), marks.TextMark(tiled=1)], [1, 3])
+EVERY["compose"] = algebra.Compose([noise.GaussianNoise(), compress.Jpeg(), text.TextMark()], shuffle=True)
+EVERY["one_of"] = algebra.OneOf([blur.GaussianBlur(), text.TextMark(tiled=1)], [1, 3])
 EVERY["maybe"] = algebra.Maybe(blur.MotionBlur(), 0.7)
 
 
@@ -128,9 +129,9 @@ def test_fixed_amounts_are_fixed_and_intervals_are_filled() -> None:
     (lambda: resolution.DownUp(up=[]), "up"),
     (lambda: resolution.Downscale([2, 4]), "one whole number"),  # type: ignore[arg-type]
     (lambda: resolution.Downscale(1), "factor=1"),
-    (lambda: marks.TextMark(size=0), "size"),
-    (lambda: marks.TextMark(opacity=2), "opacity"),
-    (lambda: marks.TextMark(tiled=-1), "tiled"),
+    (lambda: text.TextMark(size=0), "size"),
+    (lambda: text.TextMark(opacity=2), "opacity"),
+    (lambda: text.TextMark(tiled=-1), "tiled"),
     (lambda: algebra.Maybe(Add(), 2), "p=2"),
     (lambda: algebra.Maybe(resolution.Downscale(2), 0.5), "changes the size"),
     (lambda: algebra.OneOf([Add(), Add()], [1]), "weights"),
@@ -193,7 +194,7 @@ def test_stronger_blur_and_compression_lose_more() -> None:
         (resolution.DownUp(1.5), resolution.DownUp(8)),
         (noise.GaussianNoise(3), noise.GaussianNoise(40)),
         (noise.PoissonNoise(1000), noise.PoissonNoise(10)),
-        (marks.TextMark(opacity=0.2), marks.TextMark(opacity=1)),
+        (text.TextMark(opacity=0.2), text.TextMark(opacity=1)),
     ):
         assert loss(weaker) < loss(stronger)
 
@@ -201,7 +202,7 @@ def test_stronger_blur_and_compression_lose_more() -> None:
 @pytest.mark.parametrize("step, most", [
     (blur.GaussianBlur(0), 1e-6), (blur.DefocusBlur(0), 1e-6), (blur.MotionBlur(0), 1e-6),
     (resolution.DownUp(1), 0), (noise.GaussianNoise(0), 0), (noise.PoissonNoise(1e6), 6e-3),
-    (marks.TextMark(opacity=0), 1e-6),
+    (text.TextMark(opacity=0), 1e-6),
 ])  # fmt: skip
 def test_at_zero_strength_nothing_changes(step: Degradation, most: float) -> None:
     x01 = ranges.to_x01(photo())
@@ -244,7 +245,7 @@ def test_jpeg_refuses_what_libjpeg_cannot_hold() -> None:
 
 def test_a_mark_lies_within_the_picture_and_is_as_tall_as_stated() -> None:
     grey = np.full((200, 300, 3), 0.5, np.float32)
-    step = marks.TextMark(size=0.2, opacity=1, angle_deg=0, tiled=0)
+    step = text.TextMark(size=0.2, opacity=1, angle_deg=0, tiled=0)
     for seed in range(8):
         params = {**step.sample(rng(seed)), "text": "HX", "effect": "plain", "colour": [1.0, 0.0, 0.0]}
         changed = np.abs(step.forward(grey, params) - grey).max(axis=2) > 0.25
@@ -253,7 +254,7 @@ def test_a_mark_lies_within_the_picture_and_is_as_tall_as_stated() -> None:
         assert 0.6 * 40 < np.ptp(rows) < 40  # capitals are about 0.7 of the font's size, 0.2 * 200 px
         reddest = step.forward(grey, params)[changed].max(axis=0)
         assert reddest[0] == pytest.approx(1) and reddest[1] <= 0.5 + 1e-6
-    tiled = marks.TextMark(size=0.1, opacity=1, tiled=1)
+    tiled = text.TextMark(size=0.1, opacity=1, tiled=1)
     params = {**tiled.sample(rng()), "text": "demo"}
     changed = np.abs(tiled.forward(grey, params) - grey).max(axis=2) > 0.1
     quarters = [part.any() for half in np.array_split(changed, 2) for part in np.array_split(half, 2, axis=1)]
@@ -262,7 +263,7 @@ def test_a_mark_lies_within_the_picture_and_is_as_tall_as_stated() -> None:
 
 def test_a_long_mark_is_shrunk_to_fit() -> None:
     grey = np.full((100, 120, 1), 0.5, np.float32)
-    step = marks.TextMark(size=0.9, opacity=1, angle_deg=0, tiled=0)
+    step = text.TextMark(size=0.9, opacity=1, angle_deg=0, tiled=0)
     params = {**step.sample(rng()), "text": "All rights reserved", "effect": "plain", "colour": [0.0] * 3}
     columns = np.nonzero(np.abs(step.forward(grey, params) - grey).max(axis=(0, 2)) > 0.2)[0]
     assert columns.min() > 0 and columns.max() < 119 and np.ptp(columns) > 60

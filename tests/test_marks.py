@@ -11,14 +11,14 @@ import pytest
 import yaml
 
 from gantrans import draws
-from gantrans.degrade import cutouts, marks
-from gantrans.degrade.canvas import Layer, Mark, paint
+from gantrans.degrade.marks import cutouts, text
+from gantrans.degrade.marks.canvas import Layer, Mark, paint
 from gantrans.degrade.parse import CATALOGUE
 from gantrans.degrade.recipe import degrade, parse_recipe
 
 RECIPES = Path(__file__).parent.parent / "conf" / "recipe"
 EVERY: dict[str, Any] = {name: cls() for name, cls in CATALOGUE.items() if issubclass(cls, Mark)}
-EVERY["text_varied"] = marks.TextMark(variety=1, tiled=0.5, effects=["hollow", "emboss", "caption"])
+EVERY["text_varied"] = text.TextMark(variety=1, tiled=0.5, effects=["hollow", "emboss", "caption"])
 EVERY["cut_noise"] = cutouts.CutBlobs(fill="noise")
 SIZES = ((96, 128), (61, 40), (1, 1), (1, 30), (30, 1), (3, 2))
 
@@ -136,6 +136,6 @@ def test_a_family_is_held_out_by_leaving_it_out() -> None:
 
 def test_unknown_fonts_and_fills_are_answered(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has no font files"):
-        marks.TextMark(fonts=str(tmp_path))
+        text.TextMark(fonts=str(tmp_path))
     with pytest.raises(ValueError, match="fill=pink: accepted is one of white, black"):
         cutouts.CutBoxes(fill="pink")

@@ -36,7 +36,7 @@ class Degradation(Protocol):
         ...
 
     def forward(self, pixels: np.ndarray, params: Params, /) -> np.ndarray:
-        """(H, W, 1 or 3) x01 float32 (or uint8) -> the same, degraded. Pure: the same bits for the same arguments."""
+        """(H, W, 1 or 3) x01 float32, or uint8 -> the same, degraded. Pure: equal arguments, equal bits."""
         ...
 
 

@@ -6,25 +6,20 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from gantrans.degrade import (
-    algebra,
-    blur,
-    colour,
-    compress,
+from gantrans.degrade import algebra, blur, colour, compress, noise, resolution
+from gantrans.degrade.base import Degradation
+from gantrans.degrade.marks import (
     cutouts,
     damage,
     dates,
     dust,
-    marks,
-    noise,
     pens,
-    resolution,
     stains,
     stamps,
     tears,
+    text,
     watermarks,
 )
-from gantrans.degrade.base import Degradation
 from gantrans.errors import ConfigError
 from gantrans.words import close_to
 
@@ -56,7 +51,7 @@ CATALOGUE: dict[str, type] = {
     "gamma": colour.Gamma,
     "low_contrast": colour.LowContrast,
     "halftone": colour.Halftone,
-    "text_mark": marks.TextMark,
+    "text_mark": text.TextMark,
     "watermark": watermarks.Watermark,
     "stamp": stamps.Stamp,
     "date_stamp": dates.DateStamp,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from gantrans import draws
-from gantrans.degrade import emblems, glyphs, lettering, phrases
 from gantrans.degrade.base import Amount, Params, draw_choice, interval, probability
-from gantrans.degrade.canvas import Layer, Mark
-from gantrans.degrade.glyphs import Style
+from gantrans.degrade.marks import emblems, glyphs, lettering, phrases
+from gantrans.degrade.marks.canvas import Layer, Mark
+from gantrans.degrade.marks.glyphs import Style
 
 
 class Watermark(Mark):

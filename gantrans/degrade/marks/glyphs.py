@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from gantrans.degrade.drawing import opencv
+from gantrans.degrade.marks.drawing import opencv
 
 _SIZES_PX = (12, 16, 24, 32, 48, 64, 96, 128, 192, 256)  # fonts are kept; other sizes are scaled from these
 FONT_FILES = (".ttf", ".otf", ".ttc")

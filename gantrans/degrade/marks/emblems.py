@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from gantrans.degrade import drawing
+from gantrans.degrade.marks import drawing
 
 NAMES = ("star", "ring_star", "aperture", "peaks", "crescent", "hexagon", "rays")
 _DRAWN_PX = 256  # once, and scaled from there

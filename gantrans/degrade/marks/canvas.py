@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gantrans.degrade.base import Params
-from gantrans.degrade.drawing import opencv
+from gantrans.degrade.marks.drawing import opencv
 from gantrans.imaging.colour import BT601
 
 # Thinner cover, of 255, may round away to no change in 8 bits, so picture and mask both leave it out.
@@ -40,6 +40,8 @@ class Mark:
 
     scale = 1
     takes_u8 = True
+    # The last that was laid out, as a picture and its mask are asked for one after the other.
+    _laid: tuple[int, int, Params, tuple[Layer, ...]] | None = None
 
     def layers(self, height: int, width: int, params: Params) -> Iterable[Layer]:
         """What lies over a picture of that size, lowest first."""
@@ -47,11 +49,21 @@ class Mark:
 
     def forward(self, pixels: np.ndarray, params: Params) -> np.ndarray:
         """(H, W, 1 or 3) uint8 or x01 float32 -> the same with the mark over it."""
-        return paint(pixels, self.layers(pixels.shape[0], pixels.shape[1], params))
+        return paint(pixels, self._layers(pixels.shape[0], pixels.shape[1], params))
 
     def mask(self, height: int, width: int, params: Params) -> np.ndarray:
         """(H, W) uint8: the cover of the thickest layer, 0 exactly where `forward` changes no picture."""
-        return cover(height, width, self.layers(height, width, params))
+        return cover(height, width, self._layers(height, width, params))
+
+    def _layers(self, height: int, width: int, params: Params) -> tuple[Layer, ...]:
+        laid = self._laid
+        if laid is None or laid[:2] != (height, width) or laid[2] is not params:
+            laid = (height, width, params, tuple(self.layers(height, width, params)))
+            self._laid = laid
+        return laid[3]
+
+    def __getstate__(self) -> dict[str, object]:
+        return {key: value for key, value in self.__dict__.items() if key != "_laid"}
 
 
 def layer(

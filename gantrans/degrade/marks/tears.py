@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from gantrans import draws
-from gantrans.degrade import drawing
 from gantrans.degrade.base import Amount, Choice, Params, choices, draw_choice, draw_seed, interval
-from gantrans.degrade.canvas import Layer, Mark, layer
-from gantrans.degrade.cutouts import SIDES
+from gantrans.degrade.marks import drawing
+from gantrans.degrade.marks.canvas import Layer, Mark, layer
+from gantrans.degrade.marks.cutouts import SIDES
 
 KINDS = ("corner", "edge", "rip")
 _TABLES = ((0.97, 0.97, 0.96), (0.05, 0.05, 0.05), (0.28, 0.22, 0.17), (0.82, 0.79, 0.72))

@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from gantrans import draws
-from gantrans.degrade import drawing
 from gantrans.degrade.base import Amount, Choice, Params, choices, draw_choice, draw_seed, interval
-from gantrans.degrade.canvas import Layer, Mark, layer
+from gantrans.degrade.marks import drawing
+from gantrans.degrade.marks.canvas import Layer, Mark, layer
 
 TONES = ("light", "dark", "mixed")
 BARE = (0.96, 0.94, 0.89)  # the paper below the emulsion

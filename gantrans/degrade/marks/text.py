@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from gantrans import draws
-from gantrans.degrade import glyphs, lettering, phrases
 from gantrans.degrade.base import Amount, Choice, Params, choices, draw_choice, interval, probability
-from gantrans.degrade.canvas import Layer, Mark
-from gantrans.degrade.glyphs import Style
+from gantrans.degrade.marks import glyphs, lettering, phrases
+from gantrans.degrade.marks.canvas import Layer, Mark
+from gantrans.degrade.marks.glyphs import Style
 
 _MAX_WIDTH = 0.95  # of the image
 

@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from gantrans import draws
-from gantrans.degrade import drawing
 from gantrans.degrade.base import Amount, Choice, Params, choices, draw_choice, draw_seed, interval
-from gantrans.degrade.canvas import Layer, Mark, layer
+from gantrans.degrade.marks import drawing
+from gantrans.degrade.marks.canvas import Layer, Mark, layer
 
 FILLS = ("white", "black", "grey", "mean", "noise")
 _FLAT = {"white": 1.0, "black": 0.0, "grey": 0.5}

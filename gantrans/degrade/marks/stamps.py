@@ -8,10 +8,10 @@ from collections.abc import Callable
 import numpy as np
 
 from gantrans import draws
-from gantrans.degrade import drawing, emblems, glyphs, phrases
 from gantrans.degrade.base import Amount, Choice, Params, choices, draw_choice, draw_seed, interval
-from gantrans.degrade.canvas import Layer, Mark, layer
-from gantrans.degrade.glyphs import Style
+from gantrans.degrade.marks import drawing, emblems, glyphs, phrases
+from gantrans.degrade.marks.canvas import Layer, Mark, layer
+from gantrans.degrade.marks.glyphs import Style
 
 SHAPES = ("seal", "badge", "box")
 _INKS = ((0.68, 0.08, 0.10), (0.12, 0.16, 0.52), (0.36, 0.12, 0.46), (0.08, 0.38, 0.22), (0.08, 0.08, 0.10))

@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from gantrans import draws
-from gantrans.degrade import drawing
 from gantrans.degrade.base import Amount, Choice, Params, choices, draw_choice, draw_seed, interval
-from gantrans.degrade.canvas import Layer, Mark, layer
-from gantrans.degrade.dust import BARE, DIRT, TONES, flake
+from gantrans.degrade.marks import drawing
+from gantrans.degrade.marks.canvas import Layer, Mark, layer
+from gantrans.degrade.marks.dust import BARE, DIRT, TONES, flake
 
 
 class Scratches(Mark):

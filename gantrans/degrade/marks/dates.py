@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from gantrans import draws
-from gantrans.degrade import drawing, phrases
 from gantrans.degrade.base import Amount, Params, interval
-from gantrans.degrade.canvas import Layer, Mark, layer
+from gantrans.degrade.marks import drawing, phrases
+from gantrans.degrade.marks.canvas import Layer, Mark, layer
 
 
 class DateStamp(Mark):

@@ -7,11 +7,11 @@ import math
 import numpy as np
 
 from gantrans import draws
-from gantrans.degrade import glyphs
 from gantrans.degrade.base import Params
-from gantrans.degrade.canvas import Layer, layer
-from gantrans.degrade.drawing import opencv
-from gantrans.degrade.glyphs import Style
+from gantrans.degrade.marks import glyphs
+from gantrans.degrade.marks.canvas import Layer, layer
+from gantrans.degrade.marks.drawing import opencv
+from gantrans.degrade.marks.glyphs import Style
 
 CLASSIC = ("plain", "outline", "shadow")
 EFFECTS = (*CLASSIC, "hollow", "emboss", "caption")

@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from gantrans import draws
-from gantrans.degrade import drawing
 from gantrans.degrade.base import Amount, Choice, Params, choices, draw_choice, draw_seed, interval
-from gantrans.degrade.canvas import Layer, Mark, layer
+from gantrans.degrade.marks import drawing
+from gantrans.degrade.marks.canvas import Layer, Mark, layer
 
 _DRAWN_PX = 420  # larger stains are drawn at this size and scaled: they are soft
 KINDS = ("ring", "blot", "tide", "splash")
