@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,24 @@ from gantrans.cli.options import run_verb
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from gantrans.data.pairs_making import Making
+
 
 def run(args: list[str]) -> None:
-    """The verb: parse the recipe, make what is missing, print the account."""
-    run_verb("pairs", args, _make)
+    """The verb: parse the recipe, make what is missing, print the account; or show what it would do."""
+    run_verb("pairs", args, _verb)
+
+
+def _verb(config: DictConfig, overrides: list[str]) -> None:
+    from gantrans.build.config import require
+
+    if config.preview:
+        _preview(config)
+        return
+    if config.out is None:
+        config.out = "???"
+        require(config)
+    _make(config, overrides)
 
 
 def _make(config: DictConfig, overrides: list[str]) -> None:
@@ -31,17 +46,46 @@ def _make(config: DictConfig, overrides: list[str]) -> None:
         recipe=build_recipe(config.recipe, list(config.plugins)),
         recipe_text=OmegaConf.to_yaml(config.recipe, resolve=True),
         seed=config.seed,
-        workers=config.workers or os.cpu_count() or 1,
+        workers=(os.cpu_count() or 1) if config.workers is None else config.workers,
         size=config.size,
         shard=config.shard,
         splits=OmegaConf.to_container(config.splits),  # type: ignore[arg-type]
+        making=_making(config),
+        timeout_s=config.timeout_s,
+        shards=config.shards,
     )
     summary = make_pairs(job)
     splits = ", ".join(f"{count} {name}" for name, count in summary.per_split.items())
     print(
         f"found {summary.found} files: {summary.used} used ({splits}), {summary.rejected} rejected\n"
-        f"made {summary.made} pairs now, kept {summary.kept} made before, in {summary.seconds:.1f} s\n"
+        f"made {summary.made} now, kept {summary.kept} made before: "
+        f"{summary.pairs} pairs, in {summary.seconds:.1f} s\n"
         f"look at   {out / 'contact.png'}\n"
         + (f"rejected  {out / 'rejected.jsonl'}\n" if summary.rejected else "")
         + f"next      gantrans train experiment=restore data.root={out}"
     )
+
+
+def _preview(config: DictConfig) -> None:
+    from gantrans.build.recipe import build_recipe
+    from gantrans.data.pairs_image import Setup
+    from gantrans.data.preview import make_preview
+
+    recipe = build_recipe(config.recipe, list(config.plugins))
+    name = re.sub(r"[^\w.-]+", "_", f"preview-{recipe.name}.png")
+    out = Path(name if config.out is None else config.out).expanduser()
+    source = Path(config.source).expanduser()
+    setup = Setup(source, out, recipe, config.seed, config.size, _making(config))
+    for reason in make_preview(setup):
+        print(f"passed over  {reason}")
+    print(f"look at      {out}")
+
+
+def _making(config: DictConfig) -> Making:
+    from omegaconf import OmegaConf
+
+    from gantrans.data.pairs_making import Making
+
+    keys = ("variants", "tile", "overlap", "format", "quality", "png_level")
+    augment = OmegaConf.to_container(config.augment)
+    return Making.of(augment, **{key: config[key] for key in keys})  # type: ignore[arg-type]
