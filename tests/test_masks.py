@@ -236,7 +236,8 @@ def test_covered_pixels_count_as_often_as_asked() -> None:
     assert torch.equal(Pix2Pix()._distance(output, target, source), l1(output, target))
     assert torch.allclose(weighted_l1(output, target, torch.ones(1, 1, 4, 4)), l1(output, target))
     with pytest.raises(ValueError, match=r"set data\.mask=input"):
-        Pix2Pix(mask_weight=5.0).check({"source": (3, 32), "target": (3, 32)})
+        Pix2Pix(mask_weight=5.0).check({"source": (1, 32), "target": (3, 32)})
+    Pix2Pix(mask_weight=5.0).check({"source": (3, 32), "target": (3, 32)})
     Pix2Pix(mask_weight=5.0).check({"source": (4, 32), "target": (3, 32)})
 
 
@@ -329,3 +330,12 @@ def test_a_model_without_masks_changes_only_what_is_masked(pairs: Path, tmp_path
     was, made = read(source / "4.jpg").pixels, read(tmp_path / "o" / "4.png").pixels  # not a JPEG: exact
     assert agree(made, was, masks.read_mask(pairs / "val/mask/sub/4.png"))
     assert not np.array_equal(made, was)
+
+
+def test_without_a_mask_the_weight_is_on_what_differs() -> None:
+    """Weight w on a share s of pixels with error e, nothing elsewhere: L1 is w s e."""
+    target = torch.zeros(1, 3, 8, 8)
+    source = target.clone()
+    source[:, 1, :2] = 0.5  # one channel of a quarter of the rows
+    found = Pix2Pix(mask_weight=5.0)._distance(target + 0.2, target, source)
+    torch.testing.assert_close(found, torch.tensor(0.2 * (5 * 0.25 + 0.75)))

@@ -17,8 +17,9 @@ class Pix2Pix:
     belong together. It learns first, as in the reference implementation. `gan`: see losses/gan.py.
     lambda_gan=0 trains the generator on L1 alone; the discriminator still learns, and is not asked.
     lambda_features weighs feature matching (pix2pixHD, Wang et al. 2018, equation 5; 10 there).
-    mask_weight: how many times a covered pixel counts in L1, where the source's last channel is its mask
-    (data.mask=input).
+    mask_weight: how many times a covered pixel counts in L1: where the mask that is the source's last channel
+    says so (data.mask=input), or without one where source and target differ. A network that starts as the
+    identity stays there at 1 if most pixels are to be left as they are.
 
     Reports what methods/adversary.py does, and G_GAN, G_L1 and G_features (each times its weight, so their
     sum is the generator's loss).
@@ -53,10 +54,12 @@ class Pix2Pix:
         self.phases = (*self.adversary.with_penalty(update), Phase("generator", trains=("generator",)))
 
     def check(self, shapes: Shapes) -> None:
-        """Raise ValueError where a mask is weighed that nobody tells."""
-        if self.mask_weight != 1 and shapes["source"][0] not in (2, 4):
+        """Raise ValueError where nothing tells which pixels mask_weight is for."""
+        source, target = (shapes[domain][0] for domain in ("source", "target"))
+        if self.mask_weight != 1 and source not in (target, target + 1):
             raise ValueError(
-                f"mask_weight={self.mask_weight} weighs what a mask covers; set data.mask=input, or use 1"
+                f"mask_weight={self.mask_weight} is for what a mask covers, or where the pictures differ; here "
+                f"source and target have {source} and {target} channels; set data.mask=input, or use 1"
             )
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
@@ -89,5 +92,8 @@ class Pix2Pix:
     def _distance(self, output: Tensor, target: Tensor, source: Tensor) -> Tensor:
         if self.mask_weight == 1:
             return l1(output, target)
-        covered = source[:, -1:] > -1  # x11 of a mask's 0
+        if source.shape[1] > target.shape[1]:
+            covered = source[:, -1:] > -1  # x11 of a mask's 0
+        else:
+            covered = (source != target).any(1, keepdim=True)
         return weighted_l1(output, target, 1 + (self.mask_weight - 1) * covered)
