@@ -58,8 +58,8 @@ class Pix2Pix:
         source, target = (shapes[domain][0] for domain in ("source", "target"))
         if self.mask_weight != 1 and source not in (target, target + 1):
             raise ValueError(
-                f"mask_weight={self.mask_weight} is for what a mask covers, or where the pictures differ; here "
-                f"source and target have {source} and {target} channels; set data.mask=input, or use 1"
+                f"mask_weight={self.mask_weight} is for what a mask covers, or where the pictures differ; "
+                f"here source and target have {source} and {target} channels; set data.mask=input, or use 1"
             )
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
