@@ -376,3 +376,17 @@ def test_the_users_own_degradations() -> None:
 
     with pytest.raises(ConfigError, match=r"recipe r: made .* is needed"):
         degrade(Recipe("r", Shrinks(), "0" * 16), photo(), seed=0, key="k")
+
+
+def test_numbers_that_are_not_finite_are_refused() -> None:
+    class Divides:
+        scale = 1
+
+        def sample(self, rng: np.random.Generator) -> Params:
+            return {}
+
+        def forward(self, x01: np.ndarray, params: Params) -> np.ndarray:
+            return x01 * np.float32("nan")
+
+    with pytest.raises(ConfigError, match="not finite"):
+        degrade(Recipe("r", Divides(), "0" * 16), photo(), seed=0, key="k")

@@ -274,6 +274,8 @@ def test_a_run_with_masks_goes_all_the_way(run: Path, pairs: Path, tmp_path: Pat
     mask = masks.read_mask(val / "mask/sub/4.png")
     assert agree(made, source, mask)
     assert (made != source)[mask[..., 0] > 0].any()
+    lossy = cli(*given, "format=jpg")
+    assert lossy.code == 2 and "format=jpg: changes what lies outside" in lossy.err
     write(gone, draw_picture(1, 9, 9)[..., :1])
     assert "5.png is 9x9" in cli(*given).err
 

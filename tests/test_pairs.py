@@ -825,6 +825,9 @@ def test_geometry_keeps_pairs_aligned_and_leaves_no_black_corner(source: Path, t
         np.testing.assert_array_equal(cut(bright, (0, 0, 60, 40), drawn), bright)
         moved = cut(np.full((40, 60, 1), 50000, np.uint16), (10, 5, 20, 30), drawn)
         assert moved.shape == (30, 20, 1) and moved.dtype == np.uint16 and np.ptp(moved) <= 1
+        for height, width in ((1, 1), (1, 30), (30, 1)):  # where OpenCV's mirrored border never ends
+            thin = np.full((height, width, 3), 90, np.uint8)
+            assert np.ptp(cut(thin, (0, 0, width, height), drawn)) == 0
     making = Making(variants=4, augment=augment)
     make_pairs(job(source, tmp_path / "out", making=making, steps=[{"gaussian_blur": {"sigma_px": 0.3}}]))
     targets = set()

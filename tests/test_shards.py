@@ -15,7 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gantrans.build.config import compose_verb
+from gantrans.build.data import build_data
+from gantrans.cli.main import main
 from gantrans.data import shards_key, shards_read, shards_write
+from gantrans.data.dataset import PairDataset
 from gantrans.data.layouts import find_items
 from gantrans.data.pairs import PairsJob, make_pairs
 from gantrans.degrade.recipe import parse_recipe
@@ -260,3 +264,32 @@ def test_when_pairs_are_packed(tmp_path: Path) -> None:
     for bad in (0, -1, True, "many"):
         with pytest.raises(ConfigError, match=r"shards=.*accepted are MiB a tar"):
             shards_key.limit_mib(bad, 1, tmp_path)
+
+
+def test_train_reads_the_pairs_that_are_stored(source: Path, tmp_path: Path) -> None:
+    """Not clean images degraded anew: the same arrays from tars and from loose files, masks included."""
+    seen = []
+    for name, shards in (("loose", None), ("packed", 1)):
+        out = tmp_path / name
+        job = ["pairs", f"source={source}", f"out={out}", "recipe=marks", "workers=0", "seed=3"]
+        assert main([*job, f"shards={shards or 'null'}"]) == 0
+        config = compose_verb(
+            "train", ["experiment=unmark", f"data.root={out}", "augment.crop=16", "data.mask=input"]
+        )
+        data = build_data(config, "pairs")
+        assert isinstance(data.train, PairDataset)
+        seen.append([data.train.pair(0, i) for i in range(len(data.train))])
+        assert data.provenance["recipe"] is None
+    assert len(seen[0]) == len(seen[1]) > 1
+    for loose, packed in zip(*seen, strict=True):
+        assert loose[0].shape[2] == 4
+        for a, b in zip(loose, packed, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert any(not np.array_equal(source[..., :3], target) for source, target in seen[1])
+
+
+@pytest.mark.parametrize("key", ["shards=0", "shards=abc", "shards=true", "timeout_s=0", "timeout_s=-1"])
+def test_a_wrong_key_is_refused_before_the_work(source: Path, tmp_path: Path, key: str) -> None:
+    out = tmp_path / "out"
+    assert main(["pairs", f"source={source}", f"out={out}", "workers=0", key]) == 2
+    assert not list(out.rglob("*.png"))

@@ -18,6 +18,7 @@ from gantrans.data.dataset import PairDataset
 from gantrans.data.layouts import Item
 from gantrans.data.unpaired import HybridDataset, UnpairedDataset
 from gantrans.errors import ConfigError, DataError
+from gantrans.training.validate import PairValidation
 
 _PATIENCE_S, _EXAMPLES = 3.0, 24  # to time the making of training examples
 
@@ -50,7 +51,8 @@ def examine(config: DictConfig, learns_from: str, data: RunData | None, refusal:
     if not 0 <= config.near_bits <= 12:
         raise ConfigError(f"near_bits={config.near_bits}: accepted is a whole number from 0 to 12")
     found = _survey(config, learns_from)
-    facts = scan([*found.split_of, *found.unusable])
+    masks = _masks(data) if config.data.mask == "input" else []
+    facts = scan([*found.split_of, *found.unusable, *masks])
     splits = _splits(found, data)
     broken = {path: f.problem for path, f in facts.items() if f.problem}
     read = {path: reason for path, reason in broken.items() if splits.get(path) != "test"}
@@ -108,6 +110,14 @@ def _trained(data: RunData) -> list[Item]:
     if isinstance(train, UnpairedDataset):
         return [*train.source.items, *train.target.items]
     return train.items if isinstance(train, PairDataset) else []
+
+
+def _masks(data: RunData | None) -> list[Path]:
+    """The masks that training and validation will read."""
+    validation = data.validation if data else None
+    if not isinstance(validation, PairValidation):
+        return []
+    return [i.mask for pairs in (validation.train, validation.val) for i in pairs.items if i.mask]
 
 
 def _speed(data: RunData) -> float:

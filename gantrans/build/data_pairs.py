@@ -78,7 +78,7 @@ def _reader(config: DictConfig, layout: str) -> Reader:
     masks = config.data.mask == "input"
     if layout == "clean" and config.data.swap:
         raise ConfigError("data.swap=true: clean images have no source to exchange; leave it out")
-    if layout == "paired":
+    if layout in ("paired", "shards"):
         return ReadFiles(config.data.swap, masks)
     if layout == "side_by_side":
         other = {"left": "right", "right": "left"}[config.data.side]

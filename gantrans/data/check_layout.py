@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from gantrans.data.layouts import Item, find_items, pair_folders, role_folders, single_splits
+from gantrans.data.layouts import Item, find_items, pair_folders, recognised, shard_splits, single_splits
 from gantrans.data.matching import match
 from gantrans.data.quarantine import Quarantine
 from gantrans.imaging.listing import list_images
@@ -51,9 +51,10 @@ def survey(
     """
     if learns_from == "unpaired":
         return _unpaired(root, targets, without)
-    if layout == "auto":
-        layout = "paired" if root.is_file() or any(role_folders(root)) else "clean"
-    if root.is_file():
+    layout = recognised(root) if layout == "auto" else layout
+    if layout == "shards":
+        found = _shards(root, without)
+    elif root.is_file():
         found = _table(root, without)
     elif layout == "paired":
         found = _paired(root, without)
@@ -73,6 +74,15 @@ def _table(root: Path, without: Quarantine) -> Survey:
     found.pairs = list({item.key: item for split in items.values() for item in split}.values())
     for role in ("source", "target"):
         found.put("train", role, [getattr(item, role) for item in found.pairs])
+    return found
+
+
+def _shards(root: Path, without: Quarantine) -> Survey:
+    found = Survey("shards")
+    for split, items in shard_splits(root, without).items():
+        found.pairs += items
+        for role in ("source", "target"):
+            found.put(split, role, [getattr(item, role) for item in items])
     return found
 
 

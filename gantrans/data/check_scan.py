@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from gantrans.imaging import decode
+from gantrans.imaging import decode, stored
 from gantrans.imaging.phash import phash
 from gantrans.imaging.read import FORMATS, UnreadableImage, read
 
@@ -57,7 +57,8 @@ def look_at(path: Path) -> Facts:
     """The facts of one file; never raises for what is in it."""
     began = time.perf_counter()
     try:
-        data = path.read_bytes() if path.is_file() else b""
+        with stored.opened(path) as stream:
+            data = stream.read()
     except OSError as error:
         return Facts(0, "", f"could not be read: {error.strerror or error}")
     digest = hashlib.blake2b(data, digest_size=16).hexdigest()

@@ -58,13 +58,13 @@ def find_items(
     if root.is_file() and layout not in ("auto", "paired"):
         raise ConfigError(f"data.layout={layout}: {root} is a file, and a table of pairs is layout paired")
     if layout == "auto":
-        layout = _recognised(root)
+        layout = recognised(root)
     if root.is_file():
         splits = {"train": [Item(*row) for row in read_table(root, without)]}
     elif layout == "paired":
         splits = _paired_splits(root, without)
     elif layout == "shards":
-        splits = _shard_splits(root, without)
+        splits = shard_splits(root, without)
     else:
         splits = single_splits(root, without)
     if not any(splits.values()):
@@ -74,13 +74,14 @@ def find_items(
     return Index(root, layout, with_validation(splits, val_fraction, seed))
 
 
-def _recognised(root: Path) -> str:
+def recognised(root: Path) -> str:
+    """The layout of a folder, or of a table, that names none."""
     if root.is_dir() and shards_read.tars(root):
         return "shards"
     return "paired" if root.is_file() or any(role_folders(root)) else "clean"
 
 
-def _shard_splits(root: Path, without: Quarantine) -> dict[str, list[Item]]:
+def shard_splits(root: Path, without: Quarantine) -> dict[str, list[Item]]:
     """Pairs in tars, and those beside them that are not packed yet."""
     names = {name: split for split, accepted in SPLITS.items() for name in accepted}
     found: dict[str, dict[str, Item]] = {}

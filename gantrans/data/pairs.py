@@ -26,9 +26,10 @@ from gantrans.data import pairs_merge, pairs_plan, pairs_pool
 from gantrans.data.pairs_journal import Journal
 from gantrans.data.pairs_making import Making
 from gantrans.data.pairs_worker import Result, Setup
+from gantrans.data.shards_key import limit_mib
 from gantrans.data.splits import SPLITS
 from gantrans.degrade.recipe import Recipe
-from gantrans.errors import DataError, Interrupted
+from gantrans.errors import ConfigError, DataError, Interrupted
 from gantrans.imaging.write import storage_error
 
 
@@ -81,6 +82,9 @@ def make_pairs(job: PairsJob) -> PairsSummary:
     try:
         share = pairs_plan.check(job.source, job.out, job.recipe, job.size, job.shard, job.workers)
         job.making.check(job.recipe.scale)
+        limit_mib(job.shards, 0, job.out)
+        if job.timeout_s is not None and job.timeout_s <= 0:
+            raise ConfigError(f"timeout_s={job.timeout_s}: accepted are seconds above 0, or null for none")
         listing = pairs_plan.listing(job.source)
         identity = pairs_plan.Identity.of(job.recipe, job.seed, job.size, job.splits, job.making)
         with Journal.open(job.out, share.label, lambda: identity.claim(job.out, job.recipe_text)) as journal:

@@ -134,9 +134,9 @@ def _sampled(pixels: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         raise DataError(
             f"{width}x{height} is more than the {_MAX_SIDE} px a side that augment takes; use tile= or size="
         )
-    out = cv2.remap(
-        part, x - np.float32(left), y - np.float32(top), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
-    )
+    # OpenCV mirrors a single row or column for ever; places are within the picture, so any border will do.
+    border = cv2.BORDER_REFLECT_101 if min(part.shape[:2]) > 1 else cv2.BORDER_REPLICATE
+    out = cv2.remap(part, x - np.float32(left), y - np.float32(top), cv2.INTER_CUBIC, borderMode=border)
     return out.reshape(*x.shape, channels)
 
 

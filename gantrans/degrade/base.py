@@ -44,7 +44,10 @@ def apply(step: Degradation, pixels: np.ndarray, params: Params) -> np.ndarray:
     """`step` done to (H, W, C) uint8 or float32 x01, answered in the same type."""
     if pixels.dtype != np.uint8 or getattr(step, "takes_u8", False):
         return step.forward(pixels, params)
-    return ranges.from_x01(step.forward(ranges.to_x01(pixels), params), np.uint8)
+    made = step.forward(ranges.to_x01(pixels), params)
+    if not np.isfinite(made).all():
+        raise ValueError(f"{snake_case(type(step).__name__)} made numbers that are not finite")
+    return ranges.from_x01(made, np.uint8)
 
 
 def masks(step: Degradation) -> bool:

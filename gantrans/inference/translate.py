@@ -41,6 +41,10 @@ def plan(source: Path, out: Path, form: str = "keep", *, exact: bool = False) ->
     """
     if form not in FORMATS:
         raise ConfigError(f"format={form}: accepted are {', '.join(FORMATS)}")
+    if exact and f".{form}" in _LOSSY:
+        raise ConfigError(
+            f"format={form}: changes what lies outside of the masks, which is to stay; use png or tif"
+        )
     if not source.exists():
         raise DataError(f"source={source}: no such file or folder")
     names = [source.name] if source.is_file() else list_images(source)
