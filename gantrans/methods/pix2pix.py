@@ -18,8 +18,8 @@ class Pix2Pix:
     lambda_gan=0 trains the generator on L1 alone; the discriminator still learns, and is not asked.
     lambda_features weighs feature matching (pix2pixHD, Wang et al. 2018, equation 5; 10 there).
     mask_weight: how many times a covered pixel counts in L1: where the mask that is the source's last channel
-    says so (data.mask=input), or without one where source and target differ. A network that starts as the
-    identity stays there at 1 if most pixels are to be left as they are.
+    says so (data.mask=input), or without one where source and target differ. At 1 a network that starts as
+    the identity may stay there, if most pixels are to be left as they are.
 
     Reports what methods/adversary.py does, and G_GAN, G_L1 and G_features (each times its weight, so their
     sum is the generator's loss).
