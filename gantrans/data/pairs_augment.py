@@ -15,6 +15,7 @@ import numpy as np
 
 from gantrans import draws
 from gantrans.errors import ConfigError, DataError
+from gantrans.imaging.opencv import cv
 
 Box = tuple[int, int, int, int]  # left, top, width, height, px
 Drawn = dict[str, Any]
@@ -112,19 +113,15 @@ def _places(box: Box, drawn: Drawn) -> tuple[np.ndarray, np.ndarray]:
 
 def _bend(drawn: Drawn, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """The mesh's shifts at every pixel, (height, width), px, smooth."""
-    import cv2
-
     rng = draws.generator("pairs-warp", drawn["warp_seed"])
     shifts = ((rng.random((2, _CELLS + 1, _CELLS + 1)) * 2 - 1) * drawn["warp"]).astype(np.float32)
-    grown = [cv2.resize(shift, (width, height), interpolation=cv2.INTER_CUBIC) for shift in shifts]
+    grown = [cv().resize(shift, (width, height), interpolation=cv().INTER_CUBIC) for shift in shifts]
     return grown[0] * np.float32(width), grown[1] * np.float32(height)
 
 
 def _sampled(pixels: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The picture at those places, bicubic, mirrored at its borders without repeating the outermost pixel."""
-    import cv2
-
-    cv2.setNumThreads(1)
+    cv2 = cv()
     height, width, channels = pixels.shape
     x, y = _folded(x, width), _folded(y, height)
     left, top = (max(0, math.floor(float(v.min())) - _MARGIN) for v in (x, y))

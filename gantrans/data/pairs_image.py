@@ -42,7 +42,7 @@ class Setup:
 def entries(setup: Setup, key: str, name: str, split: str, data: bytes, digest: str) -> Iterator[Entry]:
     """Write every pair of one original, a manifest line each. Raises DataError for what cannot be used."""
     picture = read(setup.source / key, data)
-    whole = _fitted(setup, _clean(setup, picture))
+    whole = fitted(setup, without_alpha(setup, picture))
     boxes = setup.making.boxes(*whole.shape[:2])
     if not boxes:
         height, width = whole.shape[:2]
@@ -52,7 +52,7 @@ def entries(setup: Setup, key: str, name: str, split: str, data: bytes, digest: 
         for variant in range(1, setup.making.variants + 1):
             address = key if setup.making.tile is None else f"{key}#{box[0]},{box[1]}"
             entry: Entry = {"key": key, "split": split}
-            target, drawn = _target(setup, whole, box, address, variant)
+            target, drawn = placed(setup, whole, box, address, variant)
             if drawn is not None or ready is None:
                 same = data if target.shape == picture.pixels.shape and drawn is None else None
                 ready = _encoded_target(setup, name, target, picture, same)
@@ -105,7 +105,7 @@ def _write(out: Path, split: str, name: str, files: dict[str, _File]) -> Entry:
     return entry
 
 
-def _clean(setup: Setup, picture: Picture) -> np.ndarray:
+def without_alpha(setup: Setup, picture: Picture) -> np.ndarray:
     """Without alpha, which a pair has not, and in 8 bits where the format has no more."""
     clean = colour.over_white(picture.pixels, picture.alpha)
     if clean.dtype == np.uint16 and setup.making.format != "png":
@@ -113,7 +113,7 @@ def _clean(setup: Setup, picture: Picture) -> np.ndarray:
     return clean
 
 
-def _fitted(setup: Setup, pixels: np.ndarray) -> np.ndarray:
+def fitted(setup: Setup, pixels: np.ndarray) -> np.ndarray:
     """The middle `size` x `size` once the shorter side is scaled down to it; with tiles, all of that.
 
     Raises DataError if it is smaller.
@@ -134,7 +134,7 @@ def _fitted(setup: Setup, pixels: np.ndarray) -> np.ndarray:
     return pixels[top : top + size, left : left + size]
 
 
-def _target(
+def placed(
     setup: Setup, whole: np.ndarray, box: Box, address: str, variant: int
 ) -> tuple[np.ndarray, pairs_augment.Drawn | None]:
     drawn = None

@@ -9,13 +9,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from gantrans.data.pairs_augment import OfflineAugment
+from gantrans.data.pairs_augment import Box, OfflineAugment
 from gantrans.errors import ConfigError
 from gantrans.imaging.write import PNG_LEVEL
 
 FORMATS = ("png", "jpg", "webp")
 MAX_VARIANTS = 9999
-Box = tuple[int, int, int, int]  # left, top, width, height, px
 
 _TILE = re.compile(r"-r\d+c\d+$")
 _MULTIPLIED = re.compile(r"(-r\d+c\d+)?(-v\d+)?$")

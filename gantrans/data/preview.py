@@ -117,20 +117,20 @@ def _check(setup: Setup) -> None:
 
 def _image(setup: Setup, key: str) -> tuple[list[np.ndarray], str]:
     """The panels of one image, drawn, in rows; and its heading. Raises DataError."""
-    clean, address = _clean(setup, key)
+    clean, address = without_alpha(setup, key)
     layout = Layout(max(clean.shape[:2]))
     shown = [layout.fit(panel) for panel in panels(setup.recipe, clean, seed=setup.seed, key=address)]
     done = any(one.title not in ("clean", "mask") for one in shown)
     return layout.rows(shown), key if done else f"{key}: no step was drawn for it"
 
 
-def _clean(setup: Setup, key: str) -> tuple[np.ndarray, str]:
+def without_alpha(setup: Setup, key: str) -> tuple[np.ndarray, str]:
     """The target of an image's first pair, and the address its draws are made under."""
-    whole = pairs_image._fitted(setup, pairs_image._clean(setup, read(setup.source / key)))
+    whole = pairs_image.fitted(setup, pairs_image.without_alpha(setup, read(setup.source / key)))
     height, width = whole.shape[:2]
     boxes = setup.making.boxes(height, width)
     if not boxes:
         raise DataError(f"{width}x{height} is smaller than tile={setup.making.tile}, and is never enlarged")
     box = boxes[len(boxes) // 2]
     address = key if setup.making.tile is None else f"{key}#{box[0]},{box[1]}"
-    return pairs_image._target(setup, whole, box, address, 1)[0], address
+    return pairs_image.placed(setup, whole, box, address, 1)[0], address

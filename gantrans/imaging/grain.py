@@ -13,7 +13,7 @@ import numpy as np
 
 from gantrans.imaging import opencv
 
-_EXACT_MEAN = 100  # Poisson distributions of larger means are those of a skewed normal to 1e-3
+_EXACT_MEAN = 100  # Poisson distributions of larger means are taken from a skewed normal
 
 
 @functools.cache

@@ -18,7 +18,7 @@ _SPARSE_TAPS = 150  # up to here the sum over tiles was the faster way
 
 @functools.cache
 def cv() -> Any:
-    """The module `cv2`: 0.1 s to load, so never at the top of a file."""
+    """The module `cv2`: slow to load, so never at the top of a file."""
     import cv2
 
     cv2.setNumThreads(1)  # images are shared among processes, not their rows among threads

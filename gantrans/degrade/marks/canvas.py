@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gantrans.degrade.base import Params
-from gantrans.degrade.marks.drawing import opencv
 from gantrans.imaging.colour import BT601
+from gantrans.imaging.opencv import cv
 
 # Thinner cover, of 255, may round away to no change in 8 bits, so picture and mask both leave it out.
 FAINTEST = 4
@@ -86,8 +86,8 @@ def layer(
     part = alpha[rows, columns]
     texture = ink[rows, columns] if isinstance(ink, np.ndarray) and ink.ndim == 3 else None
     if part.size:
-        part = opencv().LUT(np.ascontiguousarray(part), _thinned(opacity))
-        x, y, w, h = opencv().boundingRect(part)
+        part = cv().LUT(np.ascontiguousarray(part), _thinned(opacity))
+        x, y, w, h = cv().boundingRect(part)
         part = part[y : y + h, x : x + w]
         texture = texture[y : y + h, x : x + w] if texture is not None else None
         top, left = top + rows.start + y, left + columns.start + x
@@ -139,7 +139,7 @@ def _in_channels(ink: np.ndarray, channels: int) -> np.ndarray:
 def _mean(pixels: np.ndarray) -> np.ndarray:
     """Of each channel, uint8 (C,)."""
     if pixels.dtype == np.uint8:
-        means = opencv().mean(pixels)[: pixels.shape[2]]
+        means = cv().mean(pixels)[: pixels.shape[2]]
         return np.round(np.asarray(means)).astype(np.uint8)
     return np.round(pixels.mean(axis=(0, 1), dtype=np.float64) * 255).astype(np.uint8)
 
@@ -154,7 +154,7 @@ def _blend_x01(box: np.ndarray, alpha: np.ndarray, ink: np.ndarray, dye: bool) -
 
 def _blend_u8(box: np.ndarray, alpha: np.ndarray, ink: np.ndarray, dye: bool) -> np.ndarray:
     """In 8-bit integers, a tenth of the time of floats; where alpha is 0, x * 255 / 255 is x, bit for bit."""
-    cv2 = opencv()
+    cv2 = cv()
     alpha = np.ascontiguousarray(alpha)
     channels = box.shape[2]
     thick = cv2.merge([alpha] * channels) if channels > 1 else alpha

@@ -11,6 +11,7 @@ from gantrans.degrade.base import Amount, Choice, Params, choices, draw_choice, 
 from gantrans.degrade.marks import drawing
 from gantrans.degrade.marks.canvas import Layer, Mark, layer
 from gantrans.degrade.marks.dust import BARE, DIRT, TONES, flake
+from gantrans.imaging.opencv import cv
 
 
 class Scratches(Mark):
@@ -153,7 +154,7 @@ def _shading(
     right, bottom = np.minimum(np.ceil(ends.max(axis=0) + reach), (width, height)).astype(int)
     x = (np.arange(left, right, dtype=np.float32) + 0.5 - point[0]) * np.float32(-along[1] * 127 / reach)
     y = (np.arange(top, bottom, dtype=np.float32) + 0.5 - point[1]) * np.float32(along[0] * 127 / reach)
-    cv2 = drawing.opencv()
+    cv2 = cv()
     distance = cv2.convertScaleAbs(np.maximum(y[:, None] + x[None, :], -128), alpha=1, beta=128)
     uneven = drawing.u8(0.55 + 0.45 * drawing.smooth_noise(rng, distance.shape[0], distance.shape[1], 8))
     steps = (np.arange(256) - 128) / 127

@@ -10,6 +10,7 @@ from gantrans import draws
 from gantrans.degrade.base import Amount, Params, interval
 from gantrans.degrade.marks import drawing, phrases
 from gantrans.degrade.marks.canvas import Layer, Mark, layer
+from gantrans.imaging.opencv import cv
 
 
 class DateStamp(Mark):
@@ -39,7 +40,7 @@ class DateStamp(Mark):
         right, bottom = (round(inset * min(height, width)) for inset in params["inset"])
         left = width - right - digits.shape[1] if params["right"] else right
         top = height - bottom - digits.shape[0] if params["bottom"] else bottom
-        cv2, place = drawing.opencv(), {"top": top, "left": left, "opacity": params["opacity"]}
+        cv2, place = cv(), {"top": top, "left": left, "opacity": params["opacity"]}
         glow = cv2.convertScaleAbs(cv2.GaussianBlur(digits, (0, 0), px * 0.12), alpha=0.8)
         soft = cv2.GaussianBlur(digits, (0, 0), max(0.35, px * 0.025))
         red, green, blue = params["ink"]

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from typing import Any
 
 import numpy as np
 
+from gantrans.imaging.opencv import cv
+
 _SHIFT = 4  # binary digits after the point in the coordinates that OpenCV draws with
-
-
-@functools.cache
-def opencv() -> Any:
-    """OpenCV, loaded when something is first drawn: listing recipes and training start without it."""
-    import cv2
-
-    cv2.setNumThreads(1)  # the workers of `pairs` fill the cores already
-    return cv2
 
 
 def sheet(height: int, width: int) -> np.ndarray:
@@ -26,19 +17,19 @@ def sheet(height: int, width: int) -> np.ndarray:
 
 def line(canvas: np.ndarray, points: np.ndarray, width_px: float, value: float = 255) -> None:
     """An open line through (N, 2) points with round joints, antialiased; thinner than a pixel, it pales."""
-    cv2 = opencv()
+    cv2 = cv()
     level = round(value * min(1.0, width_px))
     cv2.polylines(canvas, [_fixed(points)], False, level, max(1, round(width_px)), cv2.LINE_AA, _SHIFT)
 
 
 def polygon(canvas: np.ndarray, points: np.ndarray, value: float = 255) -> None:
     """The inside of (N, 2) points, antialiased."""
-    cv2 = opencv()
+    cv2 = cv()
     cv2.fillPoly(canvas, [_fixed(points)], round(value), cv2.LINE_AA, _SHIFT)
 
 
 def disk(canvas: np.ndarray, x: float, y: float, radius_px: float, value: float = 255) -> None:
-    cv2 = opencv()
+    cv2 = cv()
     centre, radius = _fixed(np.array([[x, y]]))[0].tolist(), round(radius_px * (1 << _SHIFT))
     cv2.circle(canvas, centre, radius, round(value), -1, cv2.LINE_AA, _SHIFT)
 
@@ -68,7 +59,7 @@ def smooth_noise(rng: np.random.Generator, height: int, width: int, cells: int) 
     knots = rng.random((cells + 2, cells + 2), dtype=np.float32)
     rows, columns = (min(cells + 2, math.ceil(cells * n / side) + 2) for n in (height, width))
     size = (math.ceil(columns * side / cells), math.ceil(rows * side / cells))
-    cv2 = opencv()
+    cv2 = cv()
     method = cv2.INTER_CUBIC if side > cells else cv2.INTER_AREA
     return np.clip(cv2.resize(knots[:rows, :columns], size, interpolation=method)[:height, :width], 0, 1)
 

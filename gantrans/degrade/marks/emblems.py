@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from gantrans.degrade.marks import drawing
+from gantrans.imaging.opencv import cv
 
 NAMES = ("star", "ring_star", "aperture", "peaks", "crescent", "hexagon", "rays")
 _DRAWN_PX = 256  # once, and scaled from there
@@ -15,7 +16,7 @@ _DRAWN_PX = 256  # once, and scaled from there
 
 def draw(name: str, side: int) -> np.ndarray:
     """One of NAMES at `side` pixels."""
-    cv2 = drawing.opencv()
+    cv2 = cv()
     method = cv2.INTER_AREA if side < _DRAWN_PX else cv2.INTER_LINEAR
     return cv2.resize(_large(name), (side, side), interpolation=method)
 

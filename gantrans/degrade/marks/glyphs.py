@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from gantrans.degrade.marks.drawing import opencv
+from gantrans.imaging.opencv import cv
 
 _SIZES_PX = (12, 16, 24, 32, 48, 64, 96, 128, 192, 256)  # fonts are kept; other sizes are scaled from these
 FONT_FILES = (".ttf", ".otf", ".ttc")
@@ -69,7 +69,7 @@ def warped(cover: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     size = np.ceil(corners.max(axis=0) - low).astype(int).clip(1)
     half = matrix @ [0.5, 0.5]  # a pixel's centre lies at a half
     affine = np.column_stack([matrix, half - low - 0.5])
-    return opencv().warpAffine(cover, affine, (int(size[0]), int(size[1])), flags=opencv().INTER_LINEAR)
+    return cv().warpAffine(cover, affine, (int(size[0]), int(size[1])), flags=cv().INTER_LINEAR)
 
 
 @functools.lru_cache(maxsize=64)

@@ -10,8 +10,8 @@ from gantrans import draws
 from gantrans.degrade.base import Params
 from gantrans.degrade.marks import glyphs
 from gantrans.degrade.marks.canvas import Layer, layer
-from gantrans.degrade.marks.drawing import opencv
 from gantrans.degrade.marks.glyphs import Style
+from gantrans.imaging.opencv import cv
 
 CLASSIC = ("plain", "outline", "shadow")
 EFFECTS = (*CLASSIC, "hollow", "emboss", "caption")
@@ -32,7 +32,7 @@ def parts(effect: str, text: str, style: Style, px: float, ink: np.ndarray) -> l
         return [(plain, paper, line_px, 0.6), (plain, ink, 0, 1)]
     if effect == "hollow":
         fat = glyphs.word(text, style, px, max(0.04, 1.2 / px))
-        return [(opencv().subtract(fat, plain), ink, 0, 1)]
+        return [(cv().subtract(fat, plain), ink, 0, 1)]
     if effect == "emboss":
         return [(plain, paper, line_px * 0.6, 0.7), (plain, ink, -line_px * 0.3, 0.9)]
     if effect == "caption":
@@ -42,7 +42,7 @@ def parts(effect: str, text: str, style: Style, px: float, ink: np.ndarray) -> l
 
 def _bar(plain: np.ndarray) -> np.ndarray:
     """A box behind the letters."""
-    x, y, width, height = opencv().boundingRect(plain)
+    x, y, width, height = cv().boundingRect(plain)
     room = round(height * 0.35)
     bar = np.zeros_like(plain)
     bar[max(0, y - room) : y + height + room, max(0, x - room) : x + width + room] = 255
@@ -87,7 +87,7 @@ def _tiled(
     origin = np.array([x * pair.shape[1], y * pair.shape[0]]) + side / 2  # of the grid, at the centre
     offset = np.array([width / 2, height / 2]) - turn @ origin + shift
     affine = np.column_stack([turn, offset])
-    return opencv().warpAffine(grid, affine, (width, height), flags=opencv().INTER_LINEAR)
+    return cv().warpAffine(grid, affine, (width, height), flags=cv().INTER_LINEAR)
 
 
 def draw_style(rng: np.random.Generator, variety: float) -> dict[str, float]:

@@ -10,6 +10,7 @@ from gantrans import draws
 from gantrans.degrade.base import Amount, Choice, Params, choices, draw_choice, draw_seed, interval
 from gantrans.degrade.marks import drawing
 from gantrans.degrade.marks.canvas import Layer, Mark, layer
+from gantrans.imaging.opencv import cv
 
 _DRAWN_PX = 420  # larger stains are drawn at this size and scaled: they are soft
 KINDS = ("ring", "blot", "tide", "splash")
@@ -59,7 +60,7 @@ class Stain(Mark):
             alpha = _splash(rng, small)
         else:
             alpha = _dried(rng, small, radius * small / side, params["kind"])
-        alpha = drawing.opencv().resize(alpha, (side, side))
+        alpha = cv().resize(alpha, (side, side))
         left, top = (round(at * n - side / 2) for at, n in zip(params["at"], (width, height), strict=True))
         place = {"top": top, "left": left, "opacity": params["opacity"]}
         dye, dull = _DYES[params["dye"]], {**place, "opacity": 0.22 * params["opacity"]}
@@ -134,7 +135,7 @@ def _splash(rng: np.random.Generator, side: int) -> np.ndarray:
         outline = radius * _drop(rng, turn, stretch)
         drawing.polygon(alpha, outline + at)
         drawing.polygon(body, outline * 0.86 + at)
-    cv2 = drawing.opencv()
+    cv2 = cv()
     soft = cv2.GaussianBlur(body, (0, 0), max(0.5, side * 0.006))
     return cv2.subtract(alpha, cv2.convertScaleAbs(soft, alpha=0.3))
 

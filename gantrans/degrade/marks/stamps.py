@@ -12,6 +12,7 @@ from gantrans.degrade.base import Amount, Choice, Params, choices, draw_choice, 
 from gantrans.degrade.marks import drawing, emblems, glyphs, phrases
 from gantrans.degrade.marks.canvas import Layer, Mark, layer
 from gantrans.degrade.marks.glyphs import Style
+from gantrans.imaging.opencv import cv
 
 SHAPES = ("seal", "badge", "box")
 _INKS = ((0.68, 0.08, 0.10), (0.12, 0.16, 0.52), (0.36, 0.12, 0.46), (0.08, 0.38, 0.22), (0.08, 0.08, 0.10))
@@ -54,7 +55,7 @@ class Stamp(Mark):
         cover = _worn(_SHAPES[params["shape"]](params), params)
         scale = max(4.0, params["size"] * min(height, width)) / _DRAWN_PX
         if scale < 0.7:  # linear interpolation alone would skip pixels
-            cv2 = drawing.opencv()
+            cv2 = cv()
             cover = cv2.resize(cover, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             scale = 1.0
         turned = glyphs.warped(cover, glyphs.rotation(params["angle_deg"]) * scale)
@@ -112,7 +113,7 @@ def _label(text: str, wanted_px: float, most_px: float) -> np.ndarray:
 
 
 def _trimmed(cover: np.ndarray) -> np.ndarray:
-    x, y, width, height = drawing.opencv().boundingRect(cover)
+    x, y, width, height = cv().boundingRect(cover)
     return np.pad(cover[y : y + height, x : x + width], max(2, height // 3))
 
 

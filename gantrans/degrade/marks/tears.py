@@ -11,6 +11,7 @@ from gantrans.degrade.base import Amount, Choice, Params, choices, draw_choice, 
 from gantrans.degrade.marks import drawing
 from gantrans.degrade.marks.canvas import Layer, Mark, layer
 from gantrans.degrade.marks.cutouts import SIDES
+from gantrans.imaging.opencv import cv
 
 KINDS = ("corner", "edge", "rip")
 _TABLES = ((0.97, 0.97, 0.96), (0.05, 0.05, 0.05), (0.28, 0.22, 0.17), (0.82, 0.79, 0.72))
@@ -139,7 +140,7 @@ def _rip(rng: np.random.Generator, size: tuple[int, int], tear: Params, table: l
     drawing.ribbon(shadow, path + side, torn + max(1.5, 0.008 * short), 110)
     drawing.ribbon(white, path + side, torn)
     drawing.ribbon(hole, path, gap)
-    x, y, w, h = drawing.opencv().boundingRect(white)
+    x, y, w, h = cv().boundingRect(white)
     box, place = (slice(y, y + h), slice(x, x + w)), {"top": y, "left": x}
     return [
         layer(size, shadow, _SHADOW, dye=True),
