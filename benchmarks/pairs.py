@@ -2,15 +2,17 @@
 
     python -m benchmarks.pairs                     recipe crappify, on JPEGs of 512 and 1024 pixels
     python -m benchmarks.pairs --recipe blur --sizes 256
+    python -m benchmarks.pairs --photos PHOTOS         your own, the middle square scaled to each size
 
-pillow     decode, a quarter of the size and back, words across, JPEG at a random quality, saved: one file.
+pillow     decode, a half to a third of the size and back (bicubic), words across, JPEG at a random quality,
+           saved: one file.
 pillow2    the same, and a copy of the original beside it: two files, as pairs writes.
 pairs      what a worker process does for an image: read, degrade, both files (and a mask) as PNG, checksums.
 jpg        the same with format=jpg: the recipe's own JPEG and the original's, neither encoded again.
 variants   the same with variants=8: eight pairs of each image, decoded once; counted are pairs.
 degrade    read and degrade, nothing written.
 CPU time, medians; each contender is one process with one thread. A recipe with marks writes
-a third file, the mask.
+a third file, the mask. Files are written anew in every turn, not over those of the turn before.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from benchmarks.common import Answer, answer_turns, median, picture, print_table, take_turns, write_json
 
@@ -39,6 +41,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 1024], help="pixels a side")
     parser.add_argument("--recipe", default="crappify", help="a name in conf/recipe/")
     parser.add_argument("--rounds", type=int, default=7, help="turns of each contender")
+    parser.add_argument("--photos", help="a folder of photographs to take; otherwise 1/f noise is")
     parser.add_argument("--json", help="write the numbers to this file as well")
     parser.add_argument("--only", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--pictures", help=argparse.SUPPRESS)
@@ -49,8 +52,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for size in options.sizes:
             (Path(folder) / str(size)).mkdir()
-            for i in range(COUNT):
-                drawn = Image.fromarray(picture(size + i, size, size))
+            for i, drawn in enumerate(_pictures(options.photos, size)):
                 drawn.save(Path(folder) / str(size) / f"{i}.jpg", quality=90)
         words = ["-m", "benchmarks.pairs", "--recipe", options.recipe, "--pictures", folder, "--only"]
         found = take_turns({way: [*words, way] for way in WAYS}, options.rounds)
@@ -62,14 +64,24 @@ def main() -> None:
     write_json(options.json, {"images_per_second_and_core": speed, "turns": found})
 
 
+def _pictures(photos: str | None, size: int) -> list[Image.Image]:
+    if photos is None:
+        return [Image.fromarray(picture(size + i, size, size)) for i in range(COUNT)]
+    files = sorted(file for file in Path(photos).iterdir() if file.suffix.lower() in (".jpg", ".png"))[:COUNT]
+    return [ImageOps.fit(Image.open(file).convert("RGB"), (size, size)) for file in files]
+
+
 def _measure(way: str, folder: Path, recipe: str) -> Callable[[], Answer]:
     """A function that works through every size once and tells images a second of CPU time."""
-    sizes = {place: _worker(way, place, recipe) for place in sorted(folder.iterdir()) if place.is_dir()}
+    outs = {place: place / "out" / way for place in sorted(folder.iterdir()) if place.is_dir()}
+    sizes = {place: _worker(way, place, out, recipe) for place, out in outs.items()}
 
     def measure() -> Answer:
         found = {}
         for place, work in sizes.items():
             files = sorted(place.glob("*.jpg"))
+            shutil.rmtree(outs[place], ignore_errors=True)
+            outs[place].mkdir(parents=True)
             begun = time.process_time()
             for file in files:
                 work(file)
@@ -80,8 +92,7 @@ def _measure(way: str, folder: Path, recipe: str) -> Callable[[], Answer]:
     return measure
 
 
-def _worker(way: str, place: Path, name: str) -> Callable[[Path], Any]:
-    out = Path(tempfile.mkdtemp(dir=place))
+def _worker(way: str, place: Path, out: Path, name: str) -> Callable[[Path], Any]:
     if way.startswith("pillow"):
         rng = random.Random(0)
         return lambda file: _by_pillow(file, out / file.name, rng, copy=way == "pillow2")
@@ -104,7 +115,9 @@ def _worker(way: str, place: Path, name: str) -> Callable[[Path], Any]:
 def _by_pillow(file: Path, out: Path, rng: random.Random, *, copy: bool) -> None:
     with Image.open(file) as opened:
         image = opened.convert("RGB")
-    small = image.resize((image.width // 4, image.height // 4), Image.Resampling.BICUBIC)
+    factor = rng.uniform(2, 3)
+    size = (round(image.width / factor), round(image.height / factor))
+    small = image.resize(size, Image.Resampling.BICUBIC)
     worse = small.resize(image.size, Image.Resampling.BICUBIC)
     place = (rng.random() * image.width / 2, rng.random() * image.height)
     ImageDraw.Draw(worse).text(place, "preview only", fill="white", font_size=image.height / 10)

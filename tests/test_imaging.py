@@ -18,6 +18,7 @@ from PIL import Image
 
 from gantrans.errors import DataError, StorageError
 from gantrans.imaging import colour, decode, filters, jpeg, ranges, sheet
+from gantrans.imaging import png as fast_png
 from gantrans.imaging import read as reading
 from gantrans.imaging import write as writing
 from gantrans.imaging.listing import list_files, list_images
@@ -74,6 +75,27 @@ def test_write_then_read_is_the_identity_or_a_clear_refusal(
         assert picture.alpha is None
     else:
         np.testing.assert_array_equal(picture.alpha, alpha)
+
+
+@pytest.mark.parametrize("level", [0, 1, 6])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 9, 3), (9, 1, 3), (17, 23, 4), (31, 12, 2)])
+@pytest.mark.parametrize("dtype", [U8, U16])
+def test_every_png_that_is_written_is_read_by_pillow_or_us_as_it_was(
+    tmp_path: Path, level: int, shape: tuple[int, ...], dtype: type
+) -> None:
+    pixels = np.random.default_rng(3).integers(0, np.iinfo(dtype).max + 1, shape).astype(dtype)
+    path = tmp_path / "a.png"
+    path.write_bytes(fast_png.encode(pixels, level))
+    back = read(path)
+    joined = back.pixels if back.alpha is None else np.dstack([back.pixels, back.alpha])
+    np.testing.assert_array_equal(joined, pixels)
+
+
+def test_a_png_filter_that_predicts_from_the_wrong_pixel_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = noise((8, 8, 3))
+    monkeypatch.setattr(fast_png, "_UP", 1)  # says that each byte is told by the one to its left
+    with Image.open(io.BytesIO(fast_png.encode(pixels, 1))) as planted:
+        assert not np.array_equal(np.asarray(planted), pixels)
 
 
 def png(header: tuple[int, ...], rows: bytes, before: bytes = b"", after: bytes = b"") -> bytes:

@@ -145,6 +145,22 @@ def test_area_weights_parts_of_pixels_and_a_mosaic_is_its_means() -> None:
     np.testing.assert_allclose(tiled[3, 3], u8[:4, :4].mean(axis=(0, 1)), atol=0.51)
 
 
+@pytest.mark.parametrize("size", [(60, 84), (59, 83), (61, 82)])
+@pytest.mark.parametrize("factor", [1.0, 1.3, 2.0, 2.7, 3.0, 5.4])
+def test_a_mipmap_is_to_the_eye_the_area_mean(size: tuple[int, int], factor: float) -> None:
+    height, width = round(size[0] / factor), round(size[1] / factor)
+    for pixels in (photo(*size), ranges.to_x01(photo(*size))):
+        unit = 1 if pixels.dtype == np.uint8 else 255
+        mip, mean, point = (
+            filters.resize(pixels, height, width, way) * float(unit) for way in ("mipmap", "area", "nearest")
+        )
+        apart, planted = np.abs(mip - mean).mean(), np.abs(point - mean).mean()
+        assert apart <= max(1.0, 0.5 * planted) and abs(mip.mean() - mean.mean()) < 1
+        assert factor == 1 or planted > apart
+    flat = np.full((*size, 3), 37, np.uint8)
+    assert (filters.resize(flat, height, width, "mipmap") == 37).all()
+
+
 # --- noise --------------------------------------------------------------------------------------------------
 
 

@@ -55,7 +55,7 @@ def entries(setup: Setup, key: str, name: str, split: str, data: bytes, digest: 
             target, drawn = placed(setup, whole, box, address, variant)
             if drawn is not None or ready is None:
                 same = data if target.shape == picture.pixels.shape and drawn is None else None
-                ready = _encoded_target(setup, name, target, picture, same)
+                ready = _encoded_target(setup, name, target, picture, same, digest)
             source, params = _source(setup, name, target, address, variant)
             path = setup.making.name(name, box, boxes, variant)
             entry |= _write(setup.out, split, path, {"source": source, "target": ready})
@@ -147,12 +147,14 @@ def placed(
 
 
 def _encoded_target(
-    setup: Setup, name: str, target: np.ndarray, picture: Picture, same: bytes | None
+    setup: Setup, name: str, target: np.ndarray, picture: Picture, same: bytes | None, digest: str
 ) -> _File:
     """`same` are the original's bytes where target and original have one shape, so maybe one content."""
     stream = None
     if same is not None and setup.making.format == "jpg" and _is_untouched(picture, target):
         stream = jpeg.bare(same)
+        if stream is not None and stream == same:
+            return _File(stream, (target.shape[1], target.shape[0]), digest)
     return _file(setup, name, target, stream)
 
 

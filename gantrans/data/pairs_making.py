@@ -25,7 +25,7 @@ class Making:
     """What `pairs` makes of each image beside degrading it; the defaults are one pair, whole, as PNG.
 
     `variants` draws per image (or tile); `tile` cuts squares of that side, at least `overlap` px shared by
-    neighbours; `quality` 1..100 is that of JPEG and WebP (100: lossless WebP), `png_level` 0..9 of deflate.
+    neighbours; `quality` 1..100 is that of JPEG and WebP (100: lossless WebP), `png_level` 0..9 as in encode.
     """
 
     variants: int = 1

@@ -8,6 +8,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
+from gantrans.imaging.opencv import cv
+
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # stuffed bytes and restarts are of the scan
 _SOI, _EOI, _SOS, _COM = 0xD8, 0xD9, 0xDA, 0xFE
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -32,6 +34,14 @@ def samples(data: bytes | memoryview) -> np.ndarray:
     import simplejpeg  # not at the top: who reads no JPEG does not pay for it
 
     return simplejpeg.decode_jpeg(data, "RGB", fastdct=False, fastupsample=False, strict=True)
+
+
+def encoded(u8: np.ndarray, quality: int) -> bytes:
+    """(H, W, 1 or 3) uint8 as a JPEG stream, `quality` 1 to 100, colours at half resolution (4:2:0): the very
+    samples that Pillow's stream decodes to, in three quarters of its time."""
+    ordered = cv().cvtColor(u8, cv().COLOR_RGB2BGR) if u8.shape[2] == 3 else u8
+    halved = (cv().IMWRITE_JPEG_SAMPLING_FACTOR, cv().IMWRITE_JPEG_SAMPLING_FACTOR_420)
+    return cv().imencode(".jpg", ordered, [cv().IMWRITE_JPEG_QUALITY, quality, *halved])[1].tobytes()
 
 
 def bare(data: bytes) -> bytes | None:

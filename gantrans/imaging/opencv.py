@@ -102,6 +102,22 @@ def enlarge_bilinear(u8: np.ndarray, height: int, width: int) -> np.ndarray:
     return resized.reshape(height, width, u8.shape[2])
 
 
+def mipmap(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Means of the largest k x k blocks that fill the picture, none coarser than the new size, then bilinear
+    samples of those; uint8 or float32. Where no blocks fill it, `area`."""
+    shape = pixels.shape
+    coarsest = min(shape[0] // height, shape[1] // width)
+    for k in range(coarsest, 1, -1):
+        if not shape[0] % k and not shape[1] % k:
+            pixels = area(pixels, shape[0] // k, shape[1] // k)
+            break
+    if max(pixels.shape[0] / height, pixels.shape[1] / width) >= 2:
+        return area(pixels, height, width)
+    way = cv().INTER_LINEAR_EXACT if pixels.dtype == np.uint8 else cv().INTER_LINEAR
+    resized = cv().resize(np.ascontiguousarray(pixels), (width, height), interpolation=way)
+    return resized.reshape(height, width, shape[2])
+
+
 def look_up(index: np.ndarray, table: np.ndarray) -> np.ndarray:
     """table[index] for uint8 or uint16 indices of any shape; `table` has 256 or 65536 entries of one number,
     or (256, 3) for one curve a channel of (H, W, 3)."""

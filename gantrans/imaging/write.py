@@ -10,18 +10,16 @@ import errno
 import io
 import os
 import secrets
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from gantrans.errors import StorageError
+from gantrans.imaging import png
 
 TEMPORARY = ".gantrans-"  # how the names of temporary files begin; hidden, so never listed as data
-# On photographs, level 2 took a third of the time of Pillow's 6 (less than level 1) for files 2 % larger.
-PNG_LEVEL = 2
+PNG_LEVEL = png.FAST
 _SUFFIXES = {
     ".png": "PNG",
     ".jpg": "JPEG",
@@ -52,7 +50,7 @@ def encode(
     quality: int = 95,
     png_level: int = PNG_LEVEL,
 ) -> bytes:
-    """The bytes that `write` writes; `png_level` is deflate's, 0 (none) to 9 (smallest)."""
+    """The bytes that `write` writes; `png_level` is 0 (stored), 1 (fast: imaging/png.py) to 9 (smallest)."""
     kind = _SUFFIXES.get(path.suffix.lower())
     if kind is None:
         found, accepted = path.suffix or "a file without suffix", ", ".join(_SUFFIXES)
@@ -60,11 +58,10 @@ def encode(
     array = _joined(path, pixels, alpha)
     if alpha is not None and kind not in _WITH_ALPHA:
         raise ValueError(f"{path}: {kind} cannot hold alpha; use .png, .webp or .tif, or drop it")
-    if array.dtype == np.uint16:
-        if kind == "PNG":
-            return _png16(array, png_level)
-        if kind != "TIFF" or array.shape[2] > 1:
-            raise ValueError(f"{path}: 16-bit pixels cannot be written as {path.suffix} here; use .png")
+    if kind == "PNG" and (array.dtype == np.uint16 or png_level <= png.FAST):
+        return png.encode(array, png_level)
+    if array.dtype == np.uint16 and (kind != "TIFF" or array.shape[2] > 1):
+        raise ValueError(f"{path}: 16-bit pixels cannot be written as {path.suffix} here; use .png")
     stream = io.BytesIO()
     image = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
     try:
@@ -97,24 +94,6 @@ def _options(kind: str, quality: int, png_level: int) -> dict[str, object]:
     if kind == "WEBP":
         return {"quality": quality, "lossless": quality >= 100, "exact": True}
     return {"compression": "tiff_deflate"} if kind == "TIFF" else {}
-
-
-def _png16(array: np.ndarray, level: int) -> bytes:
-    """A 16-bit PNG of 1 to 4 channels, which Pillow writes for grey only (PNG, ISO/IEC 15948)."""
-    height, width, channels = array.shape
-    rows = array.astype(">u2").view(np.uint8).reshape(height, width * channels * 2)
-    filtered = np.empty((height, rows.shape[1] + 1), np.uint8)
-    filtered[:, 0] = 2  # filter type Up (9.2): each byte minus the one above it
-    filtered[0, 1:] = rows[0]
-    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
-    colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
-    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(filtered.tobytes(), level)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def write_text_atomic(path: Path, text: str) -> None:

@@ -86,7 +86,7 @@ def layer(
     part = alpha[rows, columns]
     texture = ink[rows, columns] if isinstance(ink, np.ndarray) and ink.ndim == 3 else None
     if part.size:
-        part = cv().LUT(np.ascontiguousarray(part), _thinned(opacity))
+        part = _thinned(np.ascontiguousarray(part), opacity)
         x, y, w, h = cv().boundingRect(part)
         part = part[y : y + h, x : x + w]
         texture = texture[y : y + h, x : x + w] if texture is not None else None
@@ -125,9 +125,9 @@ def luma(rgb: Sequence[float]) -> float:
     return float(np.dot(rgb, BT601))
 
 
-def _thinned(opacity: float) -> np.ndarray:
-    levels = np.round(np.arange(256) * opacity).astype(np.uint8)
-    return np.where(levels < FAINTEST, 0, levels).astype(np.uint8)
+def _thinned(alpha: np.ndarray, opacity: float) -> np.ndarray:
+    thin = cv().convertScaleAbs(alpha, alpha=opacity)
+    return cv().threshold(thin, FAINTEST - 1, 0, cv().THRESH_TOZERO)[1]
 
 
 def _in_channels(ink: np.ndarray, channels: int) -> np.ndarray:
@@ -158,12 +158,15 @@ def _blend_u8(box: np.ndarray, alpha: np.ndarray, ink: np.ndarray, dye: bool) ->
     alpha = np.ascontiguousarray(alpha)
     channels = box.shape[2]
     thick = cv2.merge([alpha] * channels) if channels > 1 else alpha
-    steps = np.arange(256, dtype=np.float64)[:, None]
     if dye:
-        kept = np.round(255 - steps * (255 - ink.astype(np.float64)) / 255).astype(np.uint8)
-        return cv2.multiply(box, cv2.LUT(thick, kept.reshape(1, 256, channels)), scale=1 / 255)
+        return cv2.multiply(box, cv2.bitwise_not(_share(alpha, 255 - ink)), scale=1 / 255)
     below = cv2.multiply(box, cv2.bitwise_not(thick), scale=1 / 255)
     if ink.ndim == 1:
-        table = np.round(steps * ink / 255).astype(np.uint8).reshape(1, 256, channels)
-        return cv2.add(below, cv2.LUT(thick, table))
+        return cv2.add(below, _share(alpha, ink))
     return cv2.add(below, cv2.multiply(np.ascontiguousarray(ink), thick, scale=1 / 255))
+
+
+def _share(alpha: np.ndarray, ink: np.ndarray) -> np.ndarray:
+    """alpha * ink / 255 of one ink, rounded: (H, W, C)."""
+    planes = [cv().convertScaleAbs(alpha, alpha=float(level) / 255) for level in ink]
+    return cv().merge(planes) if len(planes) > 1 else planes[0]
