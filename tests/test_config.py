@@ -14,6 +14,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from gantrans.build.config import compose_verb
+from gantrans.cli.main import VERBS
 from gantrans.errors import Interrupted
 from tests.conftest import TINY, Cli
 
@@ -78,7 +79,7 @@ def test_missing_keys_are_named_with_what_they_want(cli: Cli) -> None:
 def test_unknown_verbs_and_help(cli: Cli) -> None:
     assert cli("trian").code == 2
     assert "did you mean train?" in cli("trian").err
-    for verb in ("train", "check", "pairs", "translate", "resume", "doctor", "import", "export"):
+    for verb in VERBS:
         answer = cli(verb, "--help")
         assert answer.code == 0
         assert verb in answer.out
@@ -246,6 +247,7 @@ EFFECTS = [
     "seed=5",
     "data.val_fraction=0.2",
     "data.source_mode=grey",
+    "data.degrade=device",
     "augment.resize=70",
     "augment.crop=36",
     "augment.flip=false",

@@ -16,6 +16,7 @@ LAYERS = [
     {"inference"},
     {"core"},
     {"data", "methods", "metrics"},
+    {"degrade_batch"},
     {"degrade", "losses"},
     {"imaging", "nets"},
     {"durations", "kernels"},
@@ -23,7 +24,14 @@ LAYERS = [
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 TORCH_FREE = {"imaging", "degrade", "draws", "errors", "durations", "words"}
-TORCH_FREE_FILES = {"data/pairs.py", "data/splits.py", "cli/main.py", "cli/options.py", "build/config.py"}
+WITHOUT_TORCH = ("program", "making", "forms", "forms_filters", "forms_noise", "forms_tone", "weights")
+TORCH_FREE_FILES = {f"degrade_batch/{name}.py" for name in WITHOUT_TORCH} | {
+    "data/pairs.py",
+    "data/splits.py",
+    "cli/main.py",
+    "cli/options.py",
+    "build/config.py",
+}
 TORCH = {"torch", "torchvision", "tensorboard", "safetensors"}
 
 
@@ -79,6 +87,9 @@ def test_init_files_are_empty() -> None:
         ("nets/unet.py", "import gantrans.training.loop"),
         ("methods/pix2pix.py", "from gantrans.data.stream import batches"),
         ("degrade/blur.py", "import torch"),
+        ("degrade/blur.py", "from gantrans.degrade_batch.engine import run"),
+        ("degrade_batch/making.py", "from torch import Tensor"),
+        ("degrade_batch/engine.py", "from gantrans.data.stream import RawBatch"),
         ("data/pairs.py", "from torch import Tensor"),
         ("training/loop.py", "from torch.utils.tensorboard import SummaryWriter"),
         ("training/loop.py", "from omegaconf import DictConfig"),

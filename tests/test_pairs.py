@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -20,7 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gantrans.data import pairs_image, pairs_merge, pairs_plan
+from gantrans.data import pairs, pairs_image, pairs_merge, pairs_plan, pairs_run
 from gantrans.data.pairs import PairsJob, make_pairs
 from gantrans.data.pairs_augment import OfflineAugment, cut
 from gantrans.data.pairs_journal import WORK, Journal, locked, results_in, try_lock
@@ -660,6 +661,37 @@ def test_a_share_is_every_nth_file() -> None:
     assert pairs_plan.Share(1, 3).of(list("abcdefg")) == ["b", "e"]
 
 
+def _peak_of(source: Path, out: Path, count: int, patch: pytest.MonkeyPatch) -> int:
+    """Bytes that a first and a second run over `count` files hold at most, where each line has 20 kB."""
+
+    def told(_: Any, tasks: list[Any], *_rest: Any) -> Any:
+        for task in tasks:
+            entry = {"key": task.key, "split": "train", "target": f"train/target/{task.name}"}
+            entry |= {"original_sha256": "0", "params": "x" * 20_000}
+            yield Result("kept", *task.used) if task.used else Result("made", entry)
+
+    patch.setattr(pairs_plan, "listing", lambda _: [f"{i:05d}.png" for i in range(count)])
+    patch.setattr(pairs_run.pairs_pool, "results", told)
+    patch.setattr(pairs_merge, "_pair", lambda *_: [])
+    tracemalloc.start()
+    for made in (count, 0):
+        assert make_pairs(job(source, out)).made == made
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_what_is_held_of_a_file_is_small(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few, many = (_peak_of(source, tmp_path / f"{n}", n, monkeypatch) for n in (100, 400))
+    assert many - few < 300 * 2000, "each of 300 more files told 20 kB"
+    keeping: list[Result] = []
+    whole = pairs._Tally.count
+    monkeypatch.setattr(pairs._Tally, "count", lambda self, r: (keeping.append(r), whole(self, r)))
+    assert _peak_of(source, tmp_path / "keeping", 400, monkeypatch) - few > 300 * 20_000
+
+
 # --- workers that die ---------------------------------------------------------------------------------------
 
 
@@ -671,7 +703,7 @@ def blue(seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("name, workers, words", [
     ("Crashes", 1, "was ended by signal 11 (SIGSEGV), twice"), ("Dies", 2, "ended with exit code 9, twice"),
-    ("Killed", 3, "was ended by signal 9 (SIGKILL)"), ("Hangs", 2, "took longer than timeout_s=1 s"),
+    ("Killed", 3, "was ended by signal 9 (SIGKILL)"), ("Hangs", 2, "took longer than timeout_s=4 s"),
 ])  # fmt: skip
 def test_what_kills_a_worker_costs_that_image_alone(
     source: Path, tmp_path: Path, extra: Any, name: str, workers: int, words: str
@@ -683,7 +715,7 @@ def test_what_kills_a_worker_costs_that_image_alone(
     for number, key in enumerate(sorted(culprits)):
         write(source / key, blue(number))
     out = tmp_path / "out"
-    summary = make_pairs(job(source, out, workers=workers, timeout_s=1.0, **planted))
+    summary = make_pairs(job(source, out, workers=workers, timeout_s=4.0, **planted))
     assert summary.found == summary.used + summary.rejected and summary.used == summary.found - 5
     reasons = {entry["key"]: entry["reason"] for entry in lines(out / "rejected.jsonl")}
     assert {key for key, reason in reasons.items() if words in reason} == culprits

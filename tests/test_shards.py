@@ -203,7 +203,7 @@ def test_a_packer_that_removes_first_is_caught(
 
     def removes_first(stream: Any, tar: Path, job: Any, group: Any) -> Any:
         index = whole(stream, tar, job, group)
-        for _, entry in group:
+        for entry in map(job.entry, group):
             for role in ("source", "target"):
                 (job.out / entry[role]).unlink()
         return index

@@ -21,7 +21,7 @@ from gantrans.errors import ConfigError
 # Values taken as they are: Hydra's grammar would trip over spaces, brackets and commas in a path.
 PATHS = (
     *("data.root", "data.targets", "data.unpaired", "data.quarantine", "run.dir", "source", "out", "model"),
-    *("masks", "file", "json", "fix"),
+    *("masks", "file", "json", "fix", "clean"),
 )
 HINTS = {
     "run.dir": "a folder of the run's own; null: runs/TASK-DATE-TIME",
@@ -30,6 +30,7 @@ HINTS = {
     "data.unpaired": "a folder of real images that have no target; null for methods that need none",
     "data.quarantine": "a list of files to leave out, as `gantrans check fix=FILE` writes it; null: none",
     "source": "the image or folder to read",
+    "clean": "a folder of clean images of the same kind; null: none",
     "masks": "a folder of masks, named as the images; null: none",
     "out": "where to write to",
     "model": "a run folder or a bundle",

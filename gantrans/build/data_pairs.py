@@ -8,7 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from gantrans.build.recipe import build_recipe
-from gantrans.build.run_data import RunData, build_augment, build_cache, build_quarantine
+from gantrans.build.run_data import RunData, build_augment, build_cache, build_quarantine, degrades_on_device
 from gantrans.data.dataset import (
     DegradeClean,
     PairDataset,
@@ -17,9 +17,12 @@ from gantrans.data.dataset import (
     ReadHalves,
     fingerprint,
 )
-from gantrans.data.layouts import Item, find_items
+from gantrans.data.device_pairs import DevicePairs
+from gantrans.data.layouts import Index, Item, find_items
 from gantrans.data.masks import expected, with_masks
 from gantrans.data.preflight import Headers, check_headers, read_headers
+from gantrans.degrade.recipe import Recipe
+from gantrans.degrade_batch.forms import left_to_the_host
 from gantrans.draws import seed_of
 from gantrans.errors import ConfigError, DataError
 from gantrans.training.validate import PairValidation
@@ -28,12 +31,7 @@ from gantrans.training.validate import PairValidation
 def pair_data(config: DictConfig) -> RunData:
     """The pairs of a config. Raises DataError or ConfigError."""
     data, augment = config.data, build_augment(config)
-    root = Path(data.root).expanduser()
-    without = build_quarantine(config)
-    index = find_items(root, data.layout, val_fraction=data.val_fraction, seed=config.seed, without=without)
-    if index.layout == "paired":
-        splits = {split: with_masks(items) for split, items in index.splits.items()}
-        index = replace(index, splits=splits)
+    index = _found(config)
     items = [*index.splits["train"], *index.splits["val"]]
     halves = index.layout == "side_by_side"
     headers = read_headers(items)
@@ -48,12 +46,11 @@ def pair_data(config: DictConfig) -> RunData:
         raise ConfigError(
             f"augment.resize and data.swap do not go with sources of 1/{scale} the size; leave them out"
         )
+    on_device = degrades_on_device(config, recipe, index.layout)
     modes = (data.source_mode, data.target_mode)
     train, val = (
-        PairDataset(
-            *(index.splits[split], reader, augment, config.seed, *modes, scale, data.resampler, data.mask)
-        )
-        for split in ("train", "val")
+        kind(*(index.splits[split], reader, augment, config.seed, *modes, scale, data.resampler, data.mask))
+        for split, kind in (("train", DevicePairs if on_device else PairDataset), ("val", PairDataset))
     )
     val = replace(val, reader=_measured(reader))
     views = (view for pairs in (train, val) for item in pairs.items for view in pairs.views(item))
@@ -62,16 +59,31 @@ def pair_data(config: DictConfig) -> RunData:
     names = fingerprint(train.items, index.root)
     provenance = {
         "layout": index.layout,
-        "recipe": {"name": recipe.name, "hash": recipe.hash} if recipe else None,
+        "recipe": {"name": recipe.name, "hash": recipe.hash, "engine": data.degrade} if recipe else None,
         "train_images": len(names),
         "train_images_hash": f"{seed_of(*names):016x}",
     }
-    how = f"clean, degraded by {recipe.name}" if recipe else index.layout
+    how = _how(recipe, data.degrade) if recipe else index.layout
     about = f"{len(train)} training and {len(val)} validation images ({how})"
     if train.items == val.items:
         about += "; validation looks at the training image itself"
     validation = PairValidation(train, val, config.val.images, config.val.probes)
     return RunData(train, validation, about, provenance, scale)
+
+
+def _found(config: DictConfig) -> Index:
+    """The files, split, and of pairs their masks too."""
+    data = config.data
+    index = find_items(
+        Path(data.root).expanduser(),
+        data.layout,
+        val_fraction=data.val_fraction,
+        seed=config.seed,
+        without=build_quarantine(config),
+    )
+    if index.layout != "paired":
+        return index
+    return replace(index, splits={split: with_masks(items) for split, items in index.splits.items()})
 
 
 def _reader(config: DictConfig, layout: str) -> Reader:
@@ -84,6 +96,14 @@ def _reader(config: DictConfig, layout: str) -> Reader:
         other = {"left": "right", "right": "left"}[config.data.side]
         return ReadHalves(other if config.data.swap else config.data.side)
     return DegradeClean(build_recipe(config.recipe, list(config.plugins)), config.seed, masks)
+
+
+def _how(recipe: Recipe, engine: str) -> str:
+    """What is done to clean images, in words; steps that the device engine leaves to the loaders by name."""
+    left = left_to_the_host(recipe) if engine == "device" else []
+    where = " on the device" if engine == "device" else ""
+    but = f", but {', '.join(left)} and what comes before by the loader processes" if left else ""
+    return f"clean, degraded by {recipe.name}{where}{but}"
 
 
 def _measured(reader: Reader) -> Reader:

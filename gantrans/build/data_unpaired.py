@@ -8,7 +8,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from gantrans.build.run_data import RunData, build_augment, build_cache, build_quarantine
+from gantrans.build.run_data import RunData, build_augment, build_cache, build_quarantine, degrades_on_device
 from gantrans.data.augment import Augment
 from gantrans.data.dataset import PairDataset, fingerprint
 from gantrans.data.layouts import Item
@@ -25,6 +25,7 @@ from gantrans.training.validate_unpaired import HybridValidation, UnpairedValida
 def unpaired_data(config: DictConfig) -> RunData:
     """Sources and targets that are no pairs. Raises DataError or ConfigError."""
     data, augment = config.data, build_augment(config)
+    degrades_on_device(config, None, "unpaired")
     targets = None if data.targets is None else Path(data.targets).expanduser()
     root = Path(data.root).expanduser()
     without = build_quarantine(config)

@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from gantrans.build.checks import check_choice
 from gantrans.data.augment import Augment
 from gantrans.data.cache import Cache, plan
 from gantrans.data.memory import free_bytes
@@ -17,10 +18,12 @@ from gantrans.data.pixels import View
 from gantrans.data.preflight import Headers
 from gantrans.data.quarantine import Quarantine, read_quarantine
 from gantrans.data.samples import Samples
+from gantrans.degrade.recipe import Recipe
 from gantrans.errors import ConfigError
 from gantrans.training.validate import Validation
 
 MIB = 2**20
+ENGINES = ("worker", "device")  # data.degrade
 DEFAULT_MIB = 4096  # of data.cache_mib, where a quarter of the free memory is more
 
 
@@ -36,6 +39,25 @@ class RunData:
     about: str
     provenance: dict[str, Any]
     scale: int = 1
+
+
+def degrades_on_device(config: DictConfig, recipe: Recipe | None, layout: str) -> bool:
+    """Whether data.degrade asks for it. Raises ConfigError where there is nothing to degrade, or the crop
+    does not fit the recipe's scale."""
+    check_choice("data.degrade", config.data.degrade, ENGINES)
+    if config.data.degrade == "worker":
+        return False
+    if recipe is None:
+        raise ConfigError(
+            f"data.degrade=device: only clean images are degraded, and these are {layout}; leave it out"
+        )
+    crop = config.augment.crop
+    if crop and crop % recipe.scale:
+        raise ConfigError(
+            f"augment.crop={crop}: with data.degrade=device the crop is reduced to 1/{recipe.scale}, so it "
+            f"must be a multiple of {recipe.scale}, as {crop // recipe.scale * recipe.scale or recipe.scale}"
+        )
+    return True
 
 
 def build_augment(config: DictConfig) -> Augment:

@@ -23,6 +23,12 @@ class PairsAugment:
 
 
 @dataclass
+class PairsRay:
+    address: str | None = MISSING
+    tasks: int | None = MISSING
+
+
+@dataclass
 class CheckSchema(TrainSchema):
     fix: Any = MISSING  # true, false or a file
     json: str | None = MISSING
@@ -39,9 +45,12 @@ class PairsSchema:
     size: int | None = MISSING
     workers: int | None = MISSING
     shard: str | None = MISSING
+    launcher: str = MISSING
+    ray: PairsRay = field(default_factory=PairsRay)
     timeout_s: float | None = MISSING
     shards: Any = MISSING  # a number, a word or null
     splits: dict[str, float] = MISSING
+    near_bits: int | None = MISSING
     variants: int = MISSING
     tile: int | None = MISSING
     overlap: int = MISSING
@@ -50,6 +59,16 @@ class PairsSchema:
     quality: int = MISSING
     png_level: int = MISSING
     plugins: list[str] = MISSING
+
+
+@dataclass
+class MatchRecipeSchema:
+    source: str = MISSING
+    clean: str | None = MISSING
+    out: str = MISSING
+    images: int = MISSING
+    json: str | None = MISSING
+    overwrite: bool = MISSING
 
 
 @dataclass
@@ -90,6 +109,7 @@ def register() -> None:
     store.store(name="train_schema", node=TrainSchema)
     store.store(name="check_schema", node=CheckSchema)
     store.store(name="pairs_schema", node=PairsSchema)
+    store.store(name="match_recipe_schema", node=MatchRecipeSchema)
     store.store(name="translate_schema", node=TranslateSchema)
     store.store(name="import_schema", node=ImportSchema)
     store.store(name="export_schema", node=ExportSchema)

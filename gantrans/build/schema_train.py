@@ -27,6 +27,7 @@ class Data:
     outside: str = MISSING
     val_fraction: float = MISSING
     quarantine: str | None = MISSING
+    degrade: str = MISSING
     resampler: str = MISSING
     cache_mib: int | None = MISSING
     workers: int | None = MISSING

@@ -19,12 +19,13 @@ VERBS = {
     "resume": "go on with a run exactly where it stopped",
     "check": "look at a data folder as train would, before a run starts",
     "pairs": "make paired data from clean images",
+    "match-recipe": "from bad images, the recipe that makes clean ones as bad",
     "translate": "apply a trained generator to an image or a folder",
     "doctor": "look at a run and say in plain words what went wrong",
     "import": "turn a .pth of the pix2pix, CycleGAN or CUT code into a bundle",
     "export": "write a model as such a .pth",
 }
-MODULES = {"import": "import_"}  # a keyword cannot name a module that others import
+MODULES = {"import": "import_", "match-recipe": "match_recipe"}  # no keyword or hyphen in a module's name
 USAGE = """gantrans: translate one kind of image into another, with GANs.
 
 usage: gantrans VERB key=value ...
@@ -56,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     args = list(sys.argv[1:] if argv is None else argv)
     if not args or args[0] in ("-h", "--help", "help"):
         print(
-            USAGE.format(verbs="\n".join(f"    {verb:<11}{about}" for verb, about in VERBS.items())), end=""
+            USAGE.format(verbs="\n".join(f"    {verb:<14}{about}" for verb, about in VERBS.items())), end=""
         )
         return 0
     if args[0] == "--version":

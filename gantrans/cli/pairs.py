@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gantrans.cli.options import run_verb
+from gantrans.errors import ConfigError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from gantrans.data.pairs import PairsJob, PairsSummary
     from gantrans.data.pairs_making import Making
 
 
@@ -36,9 +39,10 @@ def _make(config: DictConfig, overrides: list[str]) -> None:
     from omegaconf import OmegaConf
 
     from gantrans.build.recipe import build_recipe
-    from gantrans.data.pairs import PairsJob, make_pairs
+    from gantrans.data.pairs import PairsJob
 
     del overrides
+    launched = _launched(config)
     out = Path(config.out).expanduser()
     job = PairsJob(
         source=Path(config.source).expanduser(),
@@ -46,24 +50,57 @@ def _make(config: DictConfig, overrides: list[str]) -> None:
         recipe=build_recipe(config.recipe, list(config.plugins)),
         recipe_text=OmegaConf.to_yaml(config.recipe, resolve=True),
         seed=config.seed,
-        workers=(os.cpu_count() or 1) if config.workers is None else config.workers,
+        workers=launched.workers if config.workers is None else config.workers,
         size=config.size,
         shard=config.shard,
         splits=OmegaConf.to_container(config.splits),  # type: ignore[arg-type]
         making=_making(config),
         timeout_s=config.timeout_s,
         shards=config.shards,
+        near_bits=config.near_bits,
     )
-    summary = make_pairs(job)
+    summary = launched.make(job)
     splits = ", ".join(f"{count} {name}" for name, count in summary.per_split.items())
     print(
         f"found {summary.found} files: {summary.used} used ({splits}), {summary.rejected} rejected\n"
         f"made {summary.made} now, kept {summary.kept} made before: "
         f"{summary.pairs} pairs, in {summary.seconds:.1f} s\n"
-        f"look at   {out / 'contact.png'}\n"
+        + _likeness(summary)
+        + f"look at   {out / 'contact.png'}\n"
         + (f"rejected  {out / 'rejected.jsonl'}\n" if summary.rejected else "")
         + f"next      gantrans train experiment=restore data.root={out}"
     )
+
+
+def _likeness(summary: PairsSummary) -> str:
+    if not summary.groups:
+        return ""
+    groups = f"{summary.groups} groups of images" if summary.groups > 1 else "1 group of images"
+    return f"alike     {groups}, up to {summary.largest} in one; each group is in one split\n"
+
+
+class _Launched(NamedTuple):
+    """What makes the pairs, and in how many processes unless the user says."""
+
+    make: Callable[[PairsJob], PairsSummary]
+    workers: int
+
+
+def _launched(config: DictConfig) -> _Launched:
+    """What `launcher` names. Raises ConfigError for another word, or keys that only the other has."""
+    from gantrans.data.pairs import make_pairs
+
+    if config.launcher == "ray":
+        from gantrans.cli.pairs_ray import Cluster, make_on_ray
+
+        cluster = Cluster(config.ray.address, config.ray.tasks)
+        return _Launched(lambda job: make_on_ray(job, cluster), 1)
+    if config.launcher != "local":
+        raise ConfigError(f"launcher={config.launcher}: accepted are local and ray")
+    for key, value in config.ray.items():
+        if value is not None:
+            raise ConfigError(f"ray.{key}={value}: counts with launcher=ray only; add that, or leave it out")
+    return _Launched(make_pairs, os.cpu_count() or 1)
 
 
 def _preview(config: DictConfig) -> None:

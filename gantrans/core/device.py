@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from gantrans.core.ranks import ALONE, Ranks
 from gantrans.data.stream import RawBatch
+from gantrans.degrade_batch.engine import sources
 from gantrans.errors import ConfigError
 from gantrans.imaging.ranges import x11_from_u8, x11_from_x01
 from gantrans.types import Batch
@@ -55,8 +56,12 @@ class Core:
         return there and (tensor.dim() != 4 or tensor.is_contiguous(memory_format=self.memory_format))
 
     def move(self, raw: RawBatch) -> RawBatch:
-        """A batch on the device as it is; the copy is asynchronous from pinned memory."""
-        return batch_from({name: _to(image, self.device) for name, image in images_of(raw).items()}, raw.keys)
+        """A batch on the device as it is, its source made there where that is still to do; the copy is
+        asynchronous from pinned memory, and nothing waits for the device."""
+        images = {name: _to(image, self.device) for name, image in images_of(raw).items()}
+        if raw.programs is not None:
+            images["source"] = sources(raw.programs.to(self.device))
+        return batch_from(images, raw.keys)
 
     def prepare(self, raw: RawBatch) -> Batch:
         """A batch (u8 or x01), wherever it is, as x11 on the device."""

@@ -18,8 +18,9 @@ class Prefetch:
     """An iterator over a stream of host batches; on CUDA they come out as batches on the device.
 
     The copy runs on a stream of its own, beside the steps that are still under way; whoever uses the batch on
-    the current stream is made to wait for it there, not on the host. On the CPU it hands batches on as they
-    are. `waited`: seconds for which the last `next` waited for the data itself.
+    the current stream is made to wait for it there, not on the host. Sources that the device makes
+    (data.degrade=device) are made on that other stream too. On the CPU it hands batches on as they are, but
+    for those sources. `waited`: seconds for which the last `next` waited for the data itself.
     """
 
     def __init__(self, batches: Iterator[RawBatch], core: Core) -> None:
@@ -36,7 +37,9 @@ class Prefetch:
         before = time.perf_counter()
         raw = next(self._batches)
         self.waited = time.perf_counter() - before
-        return raw if self._stream is None else self._moved(raw, self._stream)
+        if self._stream is not None:
+            return self._moved(raw, self._stream)
+        return raw if raw.programs is None else self._core.move(raw)
 
     def _moved(self, raw: RawBatch, side: cuda.Stream) -> RawBatch:
         main = cuda.current_stream(self._core.device)

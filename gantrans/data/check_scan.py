@@ -15,11 +15,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from gantrans.imaging import decode, stored
-from gantrans.imaging.phash import phash
+from gantrans.imaging.phash import has_features, phash
 from gantrans.imaging.read import FORMATS, UnreadableImage, read
 
 MAX_LABELS = 64  # more different values than that are a picture, not class ids
-_FLAT = 6.0  # levels of contrast; below it a picture has no features that tell it from others
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def look_at(path: Path) -> Facts:
         bytes=len(data), digest=digest, format=kind, mode=mode, size=(width, height), channels=channels,
         depth=picture.depth, alpha=picture.alpha is not None, turned=turned,
         ids=None if values is None else _ids(values),
-        print_=phash(picture.pixels) if _has_features(picture.pixels) else None,
+        print_=phash(picture.pixels) if has_features(picture.pixels) else None,
         seconds=seconds,
     )  # fmt: skip
 
@@ -97,8 +96,3 @@ def _ids(values: np.ndarray) -> tuple[int, ...] | None:
         return None
     calm = float((plane[:, 1:] == plane[:, :-1]).mean()) if plane.shape[1] > 1 else 1.0
     return tuple(int(v) for v in found) if calm > 0.6 or len(found) <= 2 else None
-
-
-def _has_features(pixels: np.ndarray) -> bool:
-    coarse = pixels[:: max(1, pixels.shape[0] // 32), :: max(1, pixels.shape[1] // 32)]
-    return float(coarse.std()) > _FLAT * (257 if pixels.dtype == np.uint16 else 1)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
-from gantrans.data.check_scan import Facts
+import numpy as np
 
-_BITS = 64
-_CROWD = 64  # images that share a part of their fingerprints; more of them say nothing and would cost n^2
+from gantrans.data.check_scan import Facts
+from gantrans.data.near import Union, near_pairs
 
 
 @dataclass(frozen=True)
@@ -50,36 +49,15 @@ def _twins(group: list[Path], exact: bool, splits: Mapping[Path, str]) -> Twins:
 
 def _alike(facts: Mapping[Path, Facts], near_bits: int) -> list[list[Path]]:
     """Groups that are connected by pairs of few differing bits."""
-    prints = {path: f.print_ for path, f in facts.items() if f.print_ is not None}
-    leader = {path: path for path in prints}
-
-    def root(path: Path) -> Path:
-        while leader[path] != path:
-            leader[path] = leader[leader[path]]
-            path = leader[path]
-        return path
-
-    for one, other in _candidates(prints, near_bits):
-        if (prints[one] ^ prints[other]).bit_count() <= near_bits:
-            leader[root(other)] = root(one)
-    groups: dict[Path, list[Path]] = defaultdict(list)
-    for path in prints:
-        groups[root(path)].append(path)
+    by_print: dict[int, list[Path]] = defaultdict(list)
+    for path, found in facts.items():
+        if found.print_ is not None:
+            by_print[found.print_].append(path)
+    near = near_pairs(np.array(list(by_print), np.uint64), near_bits)
+    union = Union(len(by_print))
+    for one, other in zip(near.first.tolist(), near.second.tolist(), strict=True):
+        union.join(one, other)
+    groups: dict[int, list[Path]] = defaultdict(list)
+    for number, paths in enumerate(by_print.values()):
+        groups[union.leader(number)] += paths
     return [group for group in groups.values() if len(group) > 1]
-
-
-def _candidates(prints: Mapping[Path, int], near_bits: int) -> Iterator[tuple[Path, Path]]:
-    """Every pair that differs in `near_bits` or fewer, and some more.
-
-    Of near_bits + 1 parts of a fingerprint at least one must be equal (the pigeonhole principle), so only
-    images that share a part are compared: that is nearly linear in their number.
-    """
-    parts = near_bits + 1
-    edges = [_BITS * i // parts for i in range(parts + 1)]
-    for low, high in pairwise(edges):
-        buckets: dict[int, list[Path]] = defaultdict(list)
-        for path, bits in prints.items():
-            buckets[bits >> low & (1 << high - low) - 1].append(path)
-        for bucket in buckets.values():
-            for index, one in enumerate(bucket):
-                yield from ((one, other) for other in bucket[index + 1 : index + _CROWD])

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.random import Generator
 
 from gantrans import draws
 from gantrans.data import masks
-from gantrans.data.augment import Augment
+from gantrans.data.augment import Augment, Geometry
 from gantrans.data.cache import NO_CACHE, Cache
 from gantrans.data.layouts import Item
 from gantrans.data.order import place
@@ -102,8 +103,8 @@ class PairDataset:
     """The images of one split. `source_mode` and `target_mode` are "rgb" or "grey"; `resampler` does what
     augment.resize asks for (data/pixels.py).
 
-    Sources are 1/`scale` the size of their targets (recipe lowres, or such files). mask: "input" makes the
-    mask the last channel of what `pair` gives as the source.
+    Sources are 1/`scale` the size of their targets (recipe lowres, or such files). mask: "input" makes it the
+    last channel of what `pair` gives as the source.
     """
 
     items: list[Item]
@@ -142,8 +143,7 @@ class PairDataset:
         return np.ascontiguousarray(source), np.ascontiguousarray(target), known
 
     def _whole(self, index: int, draw: int) -> Masked:
-        """The same in whatever order memory has it; read-only where it is the cache's."""
-        item, looks = self.items[index], self._looks
+        item, looks = self.items[index], self._looks  # any order of memory; read-only where it is the cache's
         pictures = self.cache.fetch(*self.reader.views(item, *looks))
         source, target, mask = self.reader.pair(item, draw, pictures, *looks)
         (sh, sw), (th, tw) = source.shape[:2], target.shape[:2]
@@ -160,7 +160,7 @@ class PairDataset:
         return source, target, mask
 
     def sample(self, position: int) -> Sample:
-        """What comes at `position` of the endless row of epochs: a pure function of it."""
+        """What comes at `position` of the row of epochs: a pure function of it."""
         epoch, index = place(position, len(self.items), self.seed)
         return Sample(self.items[index].key, *self.pair(epoch, index))
 
@@ -171,15 +171,8 @@ class PairDataset:
         """
         source, target, mask = self._whole(index, epoch)
         source = enlarged(source, target)
-        key, crop = self.items[index].key, self.augment.crop
         height, width = target.shape[:2]
-        if crop and min(height, width) < crop:
-            raise DataError(
-                f"{self.items[index].target}: {width}x{height} is smaller than the crop of {crop}; "
-                f"set augment.crop={min(height, width)} or less, or augment.resize={crop}"
-            )
-        rng = draws.generator("augment", self.seed, key, epoch)
-        geometry = self.augment.draw(rng, height, width)
+        rng, geometry = self.geometry(epoch, index, height, width)
         source = self.augment.jitter(rng, geometry.apply(source), self.augment.jitter_source)
         target = self.augment.jitter(rng, geometry.apply(target), self.augment.jitter_target)
         if self.mask == "input":
@@ -187,6 +180,17 @@ class PairDataset:
                 raise DataError(f"{self.items[index].source}: has no mask, and data.mask=input needs one")
             source = masks.attached(source, geometry.apply_mask(masks.resized(mask, height, width)))
         return source, target
+
+    def geometry(self, epoch: int, index: int, height: int, width: int) -> tuple[Generator, Geometry]:
+        """How an item of that size is cut and turned, and the generator, of which jitter draws next."""
+        item, crop = self.items[index], self.augment.crop
+        if crop and min(height, width) < crop:
+            raise DataError(
+                f"{item.target}: {width}x{height} is smaller than the crop of {crop}; "
+                f"set augment.crop={min(height, width)} or less, or augment.resize={crop}"
+            )
+        rng = draws.generator("augment", self.seed, item.key, epoch)
+        return rng, self.augment.draw(rng, height, width)
 
 
 def fingerprint(items: list[Item], root: Path) -> list[str]:

@@ -10,27 +10,29 @@ the same job gives the same bytes for any number of workers or shards, in any or
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from types import FrameType
 
-from tqdm import tqdm
-
-from gantrans.data import pairs_merge, pairs_plan, pairs_pool
+from gantrans.data import pairs_merge, pairs_plan, pairs_prints, pairs_run, pairs_worker
+from gantrans.data.near import MAX_BITS
+from gantrans.data.pairs_group import group
 from gantrans.data.pairs_journal import Journal
 from gantrans.data.pairs_making import Making
+from gantrans.data.pairs_tasks import Near, Plan
 from gantrans.data.pairs_worker import Result, Setup
 from gantrans.data.shards_key import limit_mib
 from gantrans.data.splits import SPLITS
 from gantrans.degrade.recipe import Recipe
-from gantrans.errors import ConfigError, DataError, Interrupted
+from gantrans.errors import ConfigError, DataError
+from gantrans.imaging.listing import is_image_name
 from gantrans.imaging.write import storage_error
+
+Run = Callable[..., Generator[Result]]  # pairs_run.run, of tasks, their number, and a word for it
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class PairsJob:
     """What to make. `size` None keeps sizes; `shard` "I/N" does every Nth file; `splits` are the shares.
 
     `workers` 0 works in this process. An image that takes longer than `timeout_s` seconds is rejected.
-    `shards` packs what is done into tars of so many MiB: data/shards_write.py, limit_mib.
+    `shards` packs what is done into tars of so many MiB: data/shards_write.py, limit_mib. Images that differ
+    in so few as `near_bits` of 64 bits of their fingerprints share a split; None: none is taken.
     """
 
     source: Path
@@ -53,13 +56,15 @@ class PairsJob:
     making: Making = field(default_factory=Making)
     timeout_s: float | None = 20.0
     shards: int | str | None = None
+    near_bits: int | None = None
 
 
 @dataclass(frozen=True)
 class PairsSummary:
     """What became of the files of this job (or shard): found = used + rejected, used = made + kept.
 
-    `pairs` were made of the used ones, more than one of each with variants or tiles.
+    `pairs` were made of the used ones, more than one of each with variants or tiles. `groups` of images that
+    look alike are among all files of the source, the largest of `largest` images.
     """
 
     found: int
@@ -70,6 +75,8 @@ class PairsSummary:
     pairs: int
     per_split: dict[str, int]
     seconds: float
+    groups: int = 0
+    largest: int = 0
 
 
 def make_pairs(job: PairsJob) -> PairsSummary:
@@ -85,83 +92,95 @@ def make_pairs(job: PairsJob) -> PairsSummary:
         limit_mib(job.shards, 0, job.out)
         if job.timeout_s is not None and job.timeout_s <= 0:
             raise ConfigError(f"timeout_s={job.timeout_s}: accepted are seconds above 0, or null for none")
+        _check_bits(job.near_bits)
         listing = pairs_plan.listing(job.source)
-        identity = pairs_plan.Identity.of(job.recipe, job.seed, job.size, job.splits, job.making)
+        identity = pairs_plan.Identity.of(
+            job.recipe, job.seed, job.size, job.splits, job.making, job.near_bits
+        )
+        setup = Setup(job.source, job.out, job.recipe, job.seed, job.size, job.making)
+        run = partial(pairs_run.run, setup, job.workers, job.timeout_s)
         with Journal.open(job.out, share.label, lambda: identity.claim(job.out, job.recipe_text)) as journal:
-            known = pairs_merge.known(job.out)
-            tasks = pairs_plan.tasks(listing, share, known, identity, job.making)
-            results = _run(job, tasks, journal)
-            others = pairs_plan.not_images(listing, share)
-            state = pairs_merge.merge(job.out, [*results, *others], listing, journal, job.shards)
+            with pairs_merge.known(job.out) as known:
+                plan = Plan.of(listing, share, known, identity, job.making)
+                near = _near(job, plan, run)
+                tally = _Tally()
+                with closing(_results(plan, near, setup, run)) as arriving:
+                    for result in arriving:
+                        if near is not None:
+                            near.hear(job.out, share.label, result)
+                        journal.append(result, again=result.entry["key"] in known.disputed)
+                        tally.count(result)
+            merged = pairs_merge.merge(job.out, listing, journal, job.shards)
     except OSError as error:
         raise storage_error(Path(error.filename or job.out), error) from error
-    if not state.used and listing and state.rejected.keys() >= set(listing):
-        first = next(iter(sorted(state.rejected.values(), key=lambda entry: entry["key"])))
+    if not merged.used and listing and merged.rejected == len(listing):
+        first = merged.first_rejected or {}
         raise DataError(
             f"source={job.source}: none of {len(listing)} files can be used, first: {first['key']}: "
             f"{first['reason']}; all reasons are in {job.out / pairs_merge.REJECTED}"
         )
-    return _summary([*results, *others], time.monotonic() - started)
+    return tally.summary(near, time.monotonic() - started)
 
 
-def _run(job: PairsJob, tasks: list[pairs_plan.Task], journal: Journal) -> list[Result]:
-    """Every task's result; each is journalled on arrival, so that a kill costs only what is in flight."""
-    setup = Setup(job.source, job.out, job.recipe, job.seed, job.size, job.making)
-    results = []
-    with (
-        _signals() as stop,
-        tqdm(total=len(tasks), desc="pairs", unit="image", disable=None) as bar,
-        closing(pairs_pool.results(setup, tasks, job.workers, stop, job.timeout_s)) as arriving,
+def _check_bits(bits: int | None) -> None:
+    if bits is not None and (
+        not isinstance(bits, int) or isinstance(bits, bool) or not 0 <= bits <= MAX_BITS
     ):
-        for result in arriving:
-            journal.append(result)
-            results.append(result)
-            bar.update()
-    if stop.signal is not None:
-        raise Interrupted(
-            f"stopped by {signal.Signals(stop.signal).name}: {len(results)} of {len(tasks)} images are done "
-            "and kept; run the same command again to go on",
-            stop.signal,
+        raise ConfigError(
+            f"near_bits={bits}: accepted is a whole number from 0 to {MAX_BITS}, or null to compare none"
         )
-    return results
 
 
-@contextmanager
-def _signals() -> Iterator[pairs_pool.Stop]:
-    """The first SIGINT or SIGTERM stops after the images in flight; a second acts as it always did."""
-    stop = pairs_pool.Stop()
-    if threading.current_thread() is not threading.main_thread():  # signals reach the main thread only
-        yield stop
-        return
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore() -> None:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        del frame
-        stop.signal = number
-        restore()
-
-    for number in previous:
-        signal.signal(number, ask)
-    try:
-        yield stop
-    finally:
-        restore()
-
-
-def _summary(results: list[Result], seconds: float) -> PairsSummary:
-    kinds = Counter(result.kind for result in results)
-    per_split = Counter(result.entry["split"] for result in results if result.kind != "rejected")
-    return PairsSummary(
-        found=len(results),
-        used=kinds["made"] + kinds["kept"],
-        rejected=kinds["rejected"],
-        made=kinds["made"],
-        kept=kinds["kept"],
-        pairs=sum(len(result.entries) for result in results if result.kind != "rejected"),
-        per_split={name: per_split[name] for name in SPLITS},
-        seconds=seconds,
+def _near(job: PairsJob, plan: Plan, run: Run) -> Near | None:
+    """Look at every image of the source, and settle which belong together."""
+    if job.near_bits is None:
+        return None
+    prints = pairs_prints.Prints([key for key in plan.listing if is_image_name(key)])
+    dead = pairs_prints.take(
+        job.source,
+        job.out,
+        plan.share,
+        prints,
+        lambda keys: run((plan.look(key) for key in keys), len(keys), "looked at"),
     )
+    groups = group(prints, job.near_bits, lambda key: plan.known.used.get(key, ()), plan.split_of)
+    return Near(prints, groups, {result.entry["key"]: result for result in dead})
+
+
+def _results(plan: Plan, near: Near | None, setup: Setup, run: Run) -> Generator[Result]:
+    """What becomes of every file of the share."""
+    refused = {key: result for key in plan.images() if near and (result := near.refused(key))}
+    for key, result in refused.items():
+        pairs_worker.discard(setup, plan.look(key))
+        yield result
+    count = sum(key not in refused for key in plan.images())
+    yield from run((plan.task(key, near) for key in plan.images() if key not in refused), count, "done")
+    yield from plan.not_images()
+
+
+class _Tally:
+    """Counts results, and keeps none."""
+
+    def __init__(self) -> None:
+        self.kinds, self.per_split, self.pairs = Counter[str](), Counter[str](), 0
+
+    def count(self, result: Result) -> None:
+        self.kinds[result.kind] += 1
+        if result.kind != "rejected":
+            self.per_split[result.entry["split"]] += 1
+            self.pairs += len(result.entries)
+
+    def summary(self, near: Near | None, seconds: float) -> PairsSummary:
+        kinds = self.kinds
+        return PairsSummary(
+            found=kinds.total(),
+            used=kinds["made"] + kinds["kept"],
+            rejected=kinds["rejected"],
+            made=kinds["made"],
+            kept=kinds["kept"],
+            pairs=self.pairs,
+            per_split={name: self.per_split[name] for name in SPLITS},
+            seconds=seconds,
+            groups=near.groups.count if near else 0,
+            largest=near.groups.largest if near else 0,
+        )

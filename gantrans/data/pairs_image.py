@@ -67,6 +67,7 @@ def entries(setup: Setup, key: str, name: str, split: str, data: bytes, digest: 
                 "seed": setup.seed,
                 "recipe": setup.recipe.name,
                 "recipe_hash": setup.recipe.hash,
+                "engine": "worker",  # the other, of degrade_batch, works in training alone
             }
             if setup.making.multiplies:
                 entry |= {"variant": variant, "tile": list(box)}

@@ -10,11 +10,10 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gantrans.data.pairs_worker import Entry, Result
+from gantrans.data.pairs_worker import Result
 from gantrans.errors import BusyError
 
 try:
@@ -23,24 +22,6 @@ except ImportError:  # Windows: no locks, so one process at a time is up to the 
     fcntl = None
 
 WORK = ".pairs"
-
-
-@dataclass
-class State:
-    """What is known of each original, by key: a line for each of its pairs, or why it is not used."""
-
-    used: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
-    rejected: dict[str, Entry] = field(default_factory=dict)
-
-    def put(self, result: Result) -> None:
-        """The newer word on an image replaces the older."""
-        key = result.entry["key"]
-        self.used.pop(key, None)
-        self.rejected.pop(key, None)
-        if result.kind == "rejected":
-            self.rejected[key] = result.entry
-        else:
-            self.used[key] = result.entries
 
 
 class Journal:
@@ -67,13 +48,22 @@ class Journal:
             _end_torn_line(stream)
             yield Journal(out, label, stream)
 
-    def append(self, result: Result) -> None:
-        """Note a new result; one that an earlier run knew is noted already."""
-        if result.kind != "kept":
+    def append(self, result: Result, *, again: bool = False) -> None:
+        """Note a new result; one that an earlier run knew is noted already, and `again` only if asked for."""
+        if result.kind != "kept" or again:
             more = {"more": result.more} if result.more else {}
             line = json.dumps({"kind": result.kind, "entry": result.entry} | more)
             self._stream.write(line.encode() + b"\n")
             self._stream.flush()
+
+
+@contextmanager
+def append_to(path: Path) -> Iterator[BinaryIO]:
+    """A file of lines, opened to go on with; the holder of its shard's journal alone writes to it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as stream:
+        _end_torn_line(stream)
+        yield stream
 
 
 def results_in(path: Path) -> Iterator[Result]:

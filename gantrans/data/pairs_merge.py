@@ -1,74 +1,140 @@
-"""From journals to what people and loaders read: manifest.jsonl, rejected.jsonl, contact.png."""
+"""From journals to what people and loaders read: manifest.jsonl, rejected.jsonl, contact.png.
+
+Lines are copied, one after another by key, and never held in memory together.
+"""
 
 from __future__ import annotations
 
+import filecmp
 import json
+import os
+import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from gantrans.data.pairs_journal import WORK, Journal, State, journals, locked, results_in, try_lock
-from gantrans.data.pairs_worker import ALL_ROLES, ROLES, Entry, Result
+from gantrans.data import pairs_prints
+from gantrans.data.pairs_index import Index
+from gantrans.data.pairs_journal import WORK, Journal, journals, locked, try_lock
+from gantrans.data.pairs_worker import ALL_ROLES, ROLES, Entry
 from gantrans.data.shards_key import limit_mib
 from gantrans.data.shards_read import path_of
 from gantrans.data.shards_write import pack
-from gantrans.errors import DataError
 from gantrans.imaging import sheet
 from gantrans.imaging.read import UnreadableImage, read
-from gantrans.imaging.write import TEMPORARY, encode, flush, write_atomic
+from gantrans.imaging.write import TEMPORARY, encode, flush, sync_folder, write_atomic
 
 MANIFEST, REJECTED, CONTACT = "manifest.jsonl", "rejected.jsonl", "contact.png"
 _CONTACT_PAIRS, _PAIRS_A_ROW = 12, 2
 _CELLS = (96, 360)  # the least and the largest side of a picture in the sheet, px
 
 
-def known(out: Path) -> State:
-    """All that earlier runs, finished or not, and other shards have said so far."""
-    state = State(rejected={e["key"]: e for e in _lines(out / REJECTED)})
-    for entry in _lines(out / MANIFEST):
-        state.used[entry["key"]] = (*state.used.get(entry["key"], ()), entry)
-    for path in journals(out):
-        with suppress(FileNotFoundError):  # its shard was merged just now
-            for result in results_in(path):
-                state.put(result)
-    return state
+@dataclass(frozen=True)
+class Merged:
+    """How many originals of the listing are used and rejected by now, and the first of the latter."""
+
+    used: int
+    rejected: int
+    first_rejected: Entry | None
 
 
-def merge(
-    out: Path,
-    results: Iterable[Result],
-    listing: list[str],
-    journal: Journal,
-    shards: int | str | None = None,
-) -> State:
+def known(out: Path, last: Path | None = None) -> Index:
+    """All that earlier runs, finished or not, and other shards have said so far; `last` is read last."""
+    index = Index()
+    try:
+        index.read_list(out / REJECTED, rejected=True)
+        index.read_list(out / MANIFEST, rejected=False)
+        for path in sorted(journals(out), key=lambda path: path == last):
+            with suppress(FileNotFoundError):  # its shard was merged just now
+                index.read_journal(path)
+    except BaseException:
+        index.close()
+        raise
+    return index
+
+
+def merge(out: Path, listing: list[str], journal: Journal, shards: int | str | None = None) -> Merged:
     """Make OUT tell what is known now, and clear away the journals of those that are done or dead.
 
     The manifest is written last: whatever kills this leaves a journal or the manifest to go on from.
     """
     with locked(out):
         finished, at_work = _other_journals(out, journal)
-        state = known(out)
-        for result in results:
-            state.put(result)
-        present = set(listing)
-        state.rejected = {key: entry for key, entry in state.rejected.items() if key in present}
-        manifest = _text(entry for key in sorted(state.used) for entry in state.used[key])
-        if not _holds(out / MANIFEST, manifest) or not (out / CONTACT).exists():
-            flush()  # pairs are written without waiting for the disk, and the manifest vouches for them
-            _write_changed(out / CONTACT, _contact(out, state))
-        _write_changed(out / REJECTED, _text(state.rejected[key] for key in sorted(state.rejected)))
-        _write_changed(out / MANIFEST, manifest)
+        with known(out, journal.path) as index:
+            present = set(listing)
+            index.drop_rejected(present)
+            done = all(key in index.used or key in index.rejected for key in listing)
+            first = index.rejected[min(index.rejected)][0] if index.rejected else None
+            merged = Merged(len(index.used), len(index.rejected), first)
+            with _written(out / MANIFEST, index.sorted_lines()) as manifest:
+                if manifest.changed or not (out / CONTACT).exists():
+                    flush()  # pairs were written without waiting for the disk; the manifest vouches for them
+                    _write_changed(out / CONTACT, _contact(out, manifest))
+                with _written(out / REJECTED, index.sorted_lines(rejected=True)) as rejected:
+                    index.close()
+                    rejected.put()
+                manifest.put()
         for path in (journal.path, *finished):
             path.unlink(missing_ok=True)
         if not at_work:
-            if present <= state.used.keys() | state.rejected.keys():  # shares that are left still add pairs
-                mib = limit_mib(shards, sum(map(len, state.used.values())), out)
-                if mib is not None:
-                    pack(out, state.used, mib)
+            if done:  # shares that are left still add pairs
+                _finish(out, manifest.lines, shards)
             _sweep(out)
-    return state
+    return merged
+
+
+def _finish(out: Path, pairs: int, shards: int | str | None) -> None:
+    for path in pairs_prints.files(out):
+        path.unlink(missing_ok=True)
+    mib = limit_mib(shards, pairs, out)
+    if mib is not None:
+        with known(out) as index:
+            pack(out, index.used, mib)
+
+
+@dataclass
+class _New:
+    """A file that waits beside `path` to replace it; `changed`: whether it differs."""
+
+    path: Path
+    temporary: Path
+    lines: int = 0
+    changed: bool = True
+
+    def put(self) -> None:
+        if self.changed:
+            self.temporary.replace(self.path)
+            sync_folder(self.path.parent)
+
+    def some(self, count: int) -> list[Entry]:
+        """Up to `count` of its lines, evenly spread."""
+        count = min(count, self.lines)
+        wanted, found = {i * self.lines // count for i in range(count)}, []
+        with self.temporary.open("rb") as stream:
+            for number, line in enumerate(stream):
+                if number in wanted:
+                    found.append(json.loads(line))
+        return found
+
+
+@contextmanager
+def _written(path: Path, lines: Iterable[bytes]) -> Iterator[_New]:
+    """Write `lines` to a new file beside `path`, which goes if nobody puts it there."""
+    new = _New(path, path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}.tmp"))
+    try:
+        with new.temporary.open("xb") as stream:
+            for line in lines:
+                stream.write(line)
+                new.lines += 1
+            stream.flush()
+            os.fsync(stream.fileno())
+        new.changed = not (path.exists() and filecmp.cmp(path, new.temporary, shallow=False))
+        yield new
+    finally:
+        new.temporary.unlink(missing_ok=True)
 
 
 def _other_journals(out: Path, journal: Journal) -> tuple[list[Path], bool]:
@@ -98,42 +164,17 @@ def _sweep(out: Path) -> None:
         (out / WORK).rmdir()
 
 
-def _lines(path: Path) -> Iterator[Entry]:
-    """The entries of a finished file. Raises DataError for one that was damaged since."""
-    if not path.exists():
-        return
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-        try:
-            entry = json.loads(line)
-            entry["key"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"{path}: line {number} is damaged; restore the file, or delete it to have all made anew"
-            ) from error
-        yield entry
-
-
-def _text(entries: Iterable[Entry]) -> bytes:
-    return "".join(json.dumps(entry) + "\n" for entry in entries).encode()
-
-
-def _holds(path: Path, data: bytes) -> bool:
-    return path.exists() and path.read_bytes() == data
-
-
 def _write_changed(path: Path, data: bytes) -> None:
-    if not _holds(path, data):
+    if not (path.exists() and path.read_bytes() == data):
         write_atomic(path, data)
 
 
-def _contact(out: Path, state: State) -> bytes:
+def _contact(out: Path, manifest: _New) -> bytes:
     """A sheet of up to twelve pairs, evenly spread over the sorted keys."""
-    pairs = [entry for key in sorted(state.used) for entry in state.used[key]]
-    count = min(_CONTACT_PAIRS, len(pairs))
-    chosen = [pairs[i * len(pairs) // count] for i in range(count)]
+    chosen = manifest.some(_CONTACT_PAIRS)
     columns = ALL_ROLES if any("mask" in entry for entry in chosen) else ROLES
     rows, names = [], []
-    for start in range(0, count, _PAIRS_A_ROW):
+    for start in range(0, len(chosen), _PAIRS_A_ROW):
         group = chosen[start : start + _PAIRS_A_ROW]
         rows.append([picture for entry in group for picture in _pair(out, entry)])
         names.append(" | ".join(_label(entry) for entry in group))

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from gantrans.data.pairs_journal import State
 from gantrans.data.pairs_making import Making
-from gantrans.data.pairs_worker import Result, Task
-from gantrans.data.splits import normalised, split_of
+from gantrans.data.splits import normalised
 from gantrans.degrade.recipe import Recipe
 from gantrans.errors import ConfigError, DataError
 from gantrans.imaging.listing import IMAGE_SUFFIXES, is_image_name, list_files
@@ -81,13 +79,19 @@ class Identity:
     size: int | None
     splits: dict[str, float]
     making: dict[str, Any]  # what differs from the defaults
+    near_bits: int | None = None
 
     @staticmethod
     def of(
-        recipe: Recipe, seed: int, size: int | None, splits: Mapping[str, float], making: Making
+        recipe: Recipe,
+        seed: int,
+        size: int | None,
+        splits: Mapping[str, float],
+        making: Making,
+        near_bits: int | None = None,
     ) -> Identity:
         plain = json.loads(json.dumps(making.told()))  # tuples become lists, as they come back from the file
-        return Identity(FORMAT, recipe.name, recipe.hash, seed, size, normalised(splits), plain)
+        return Identity(FORMAT, recipe.name, recipe.hash, seed, size, normalised(splits), plain, near_bits)
 
     def claim(self, out: Path, recipe_text: str) -> None:
         """Make `out` the folder of this job, or see that it is. Raises ConfigError saying what differs."""
@@ -122,70 +126,3 @@ def _refuse_foreign(out: Path) -> None:
             f"out={out}: is not empty ({', '.join(foreign[:3])}) and was not made by gantrans pairs; "
             "give a new or empty folder"
         )
-
-
-def tasks(listing: list[str], share: Share, known: State, identity: Identity, making: Making) -> list[Task]:
-    """A task for each image of the share. Raises DataError naming pairs whose originals are gone."""
-    gone = sorted(known.used.keys() - set(listing))
-    if gone:
-        raise DataError(
-            f"{len(gone)} originals of existing pairs are gone: {', '.join(gone[:5])}"
-            f"{', ...' if len(gone) > 5 else ''}; put them back, or delete their pairs and their lines in "
-            "manifest.jsonl, or give another out="
-        )
-    names = output_names([name for name in listing if is_image_name(name)], known.used, making)
-    return [
-        Task(
-            key,
-            names[key],
-            split_of(key, identity.splits, identity.seed),
-            known.used.get(key, ()),
-            known.rejected.get(key),
-        )
-        for key in share.of(listing)
-        if key in names
-    ]
-
-
-def not_images(listing: list[str], share: Share) -> list[Result]:
-    """The files of the share that are rejected for their names alone."""
-    return [
-        Result("rejected", {"key": key, "reason": _suffix_reason(key), "original_sha256": None})
-        for key in share.of(listing)
-        if not is_image_name(key)
-    ]
-
-
-def _suffix_reason(key: str) -> str:
-    suffix = PurePosixPath(key).suffix
-    return (
-        f"its suffix {suffix} is not an image's"
-        if suffix
-        else "has no suffix, so it is not taken for an image"
-    )
-
-
-def output_names(
-    images: Iterable[str], used: Mapping[str, tuple[dict[str, Any], ...]], making: Making
-) -> dict[str, str]:
-    """Key -> NAME.png (or .jpg, .webp), never two alike, on disks that do not tell A from a either.
-
-    NAME is the stem; where that is taken, as for a.png beside a.jpg, the later in order keeps its whole name,
-    a.png.png. Pairs that exist keep the names they have.
-    """
-    images = list(images)
-    suffix = f".{making.format}"
-    names = {key: making.base(entries[0]["target"].split("/", 2)[2]) for key, entries in used.items()}
-    folders = {str(p).casefold() for key in images for p in PurePosixPath(key).parents}
-    taken = {making.family(name) for name in names.values()} | folders
-    for key in images:
-        if key in names:
-            continue
-        name = str(PurePosixPath(key).with_suffix(suffix))
-        if making.family(name) in taken:
-            name = key + suffix
-        while making.family(name) in taken:
-            name += suffix
-        names[key] = name
-        taken.add(making.family(name))
-    return names

@@ -11,9 +11,10 @@ import multiprocessing
 import signal
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -34,10 +35,11 @@ class Stop:
 
 
 def results(
-    setup: Setup, tasks: list[Task], workers: int, stop: Stop, timeout_s: float | None = None
+    setup: Setup, tasks: Iterable[Task], workers: int, stop: Stop, timeout_s: float | None = None
 ) -> Generator[Result]:
     """Results in the order in which they are done. The first failure is raised after those in flight are.
 
+    Tasks are asked for as they are needed, a few ahead.
     `workers` 0 works in this process, where a crash of a decoder ends everything and nothing times out.
     """
     if workers == 0:
@@ -45,8 +47,8 @@ def results(
             if stop.signal is not None:
                 return
             yield pairs_worker.work(setup, task)
-    elif tasks:
-        yield from _Crew(setup, tasks, min(workers, len(tasks)), timeout_s).results(stop)
+    else:
+        yield from _Crew(setup, iter(tasks), workers, timeout_s).results(stop)
 
 
 def _context() -> BaseContext:
@@ -100,9 +102,9 @@ class _Worker:
 
 
 class _Crew:
-    def __init__(self, setup: Setup, tasks: list[Task], size: int, timeout_s: float | None) -> None:
+    def __init__(self, setup: Setup, tasks: Iterator[Task], size: int, timeout_s: float | None) -> None:
         self.setup, self.size, self.timeout_s = setup, size, timeout_s
-        self.todo, self.again = deque(tasks), deque[Task]()
+        self.coming, self.todo, self.again = tasks, deque[Task](), deque[Task]()
         self.second: set[str] = set()  # keys of the images that had their second chance
         self.context = _context()
         self.workers: list[_Worker] = []
@@ -124,6 +126,7 @@ class _Crew:
     def _hand_out(self, stop: Stop) -> bool:
         """Give every idle worker a task; whether there is anything to wait for."""
         busy = sum(worker.task is not None for worker in self.workers)
+        self.todo.extend(islice(self.coming, max(0, 2 * self.size - len(self.todo))))
         if stop.signal is None and self.failure is None:
             wanted = min(self.size, busy + len(self.todo)) or min(1, len(self.again))
             while len(self.workers) < wanted:

@@ -9,36 +9,48 @@ import signal
 import threading
 import traceback
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import product
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path, PurePosixPath
 
 from gantrans.data import pairs_image, shards_read
 from gantrans.data.pairs_image import ALL_ROLES, ROLES, Entry, Setup
+from gantrans.data.splits import SPLITS
 from gantrans.errors import DataError, GantransError
+from gantrans.imaging import phash
 from gantrans.imaging.read import UnreadableImage
 
 __all__ = ["ALL_ROLES", "ROLES", "Entry", "Result", "Setup", "Task", "serve", "work"]
+CHANGED = "was changed while gantrans pairs was at work; run the same command again"
+DIGITS = 16  # of a file's SHA-256, by which it is known again
 MAX_BYTES = 2**31  # more than the largest image that is read, uncompressed, takes
 
 
 @dataclass(frozen=True)
 class Task:
-    """One original; `used` (a line a pair) or `rejected` is what an earlier run said of it."""
+    """One original; `used` (a line a pair) or `rejected` is what an earlier run said of it.
+
+    `look`: only its fingerprint is wanted, which then settles `split`. `seen`: the digest that it was of;
+    `told`: what is noted of it in the manifest.
+    """
 
     key: str
     name: str
     split: str
     used: tuple[Entry, ...] = ()
     rejected: Entry | None = None
+    look: bool = False
+    seen: str | None = None
+    told: Entry = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Result:
-    """`kind` is "made", "kept" (an earlier run's pairs, still sound) or "rejected".
+    """`kind` is "made", "kept" (an earlier run's pairs, still sound), "rejected", or "seen" of a look.
 
-    `entry` is the first pair's line, or the reason; `more` are the lines of the original's other pairs.
+    `entry` is the first pair's line, the reason, or what was seen; `more` are the other pairs' lines.
     """
 
     kind: str
@@ -52,6 +64,8 @@ class Result:
 
 def work(setup: Setup, task: Task) -> Result:
     """Make the pairs, unless they are there. Only this image's trouble is rejected; a failing disk raises."""
+    if task.look:
+        return _look(setup, task)
     result = _work(setup, task)
     if result.kind == "rejected":
         discard(setup, task)
@@ -71,13 +85,15 @@ def _work(setup: Setup, task: Task) -> Result:
     except DataError as error:
         return rejected(task.key, str(error))
     digest = _sha256(data)
+    if task.seen is not None and not digest.startswith(task.seen):
+        return rejected(task.key, CHANGED)
     if task.rejected and task.rejected["original_sha256"] == digest:
         return Result("rejected", task.rejected)
     if task.used and all(e["original_sha256"] == digest and _is_sound(setup.out, e) for e in task.used):
         return Result("kept", task.used[0], task.used[1:])
     try:
         made = pairs_image.entries(setup, task.key, task.name, task.split, data, digest)
-        first, *more = made
+        first, *more = [entry | task.told for entry in made]
         return Result("made", first, tuple(more))
     except UnreadableImage as error:
         return rejected(task.key, error.reason, digest)
@@ -88,6 +104,22 @@ def _work(setup: Setup, task: Task) -> Result:
     except Exception as error:
         error.add_note(f"gantrans pairs: while making the pair of {task.key}")
         raise
+
+
+def _look(setup: Setup, task: Task) -> Result:
+    path = setup.source / task.key
+    try:
+        stamp, data = path.stat(), _bytes(path)
+    except (OSError, DataError):  # whoever wants to make its pair says why
+        return Result("seen", {"key": task.key, "digest": None, "fingerprint": None})
+    digest, used = _sha256(data), task.used[0] if task.used else {}
+    if used.get("original_sha256") == digest and "fingerprint" in used:
+        print_ = used["fingerprint"]
+    else:
+        bits = phash.fingerprint(path, data)
+        print_ = None if bits is None else f"{bits:016x}"
+    seen = {"size": stamp.st_size, "mtime_ns": stamp.st_mtime_ns, "digest": digest[:DIGITS]}
+    return Result("seen", {"key": task.key, **seen, "fingerprint": print_})
 
 
 def rejected(key: str, reason: str, digest: str | None = None) -> Result:
@@ -116,8 +148,8 @@ def _begun(setup: Setup, task: Task) -> set[str]:
     )
     pattern = re.compile(re.escape(base.stem) + parts + r"\.(png|jpg|webp)")
     found = set()
-    for role in ALL_ROLES:
-        folder = PurePosixPath(task.split, role) / base.parent
+    for split, role in product((task.split,) if task.split else SPLITS, ALL_ROLES):
+        folder = PurePosixPath(split, role) / base.parent
         if not setup.making.multiplies:
             suffix = ".png" if role == "mask" else base.suffix
             found.add(str(folder / f"{base.stem}{suffix}"))
@@ -146,10 +178,7 @@ def _sha256(data: bytes) -> str:
 
 
 def serve(pipe: Connection, setup: Setup) -> None:
-    """A worker process: takes a Task, answers with a Result or an exception, until None comes.
-
-    Its first word, None, says that it is ready.
-    """
+    """A worker process: says None once ready, then answers each Task with a Result or an exception."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent decides
     threading.Thread(target=_die_with_parent, daemon=True).start()
     pipe.send(None)

@@ -7,16 +7,22 @@ from typing import Protocol
 
 import numpy as np
 
+from gantrans.degrade_batch.program import Program
+
 
 @dataclass(frozen=True)
 class Sample:
     """One training example as arrays (H, W, C), uint8 or uint16; `key` names its images. Where the mask is
-    known to the generator, it is the source's last channel."""
+    known to the generator, it is the source's last channel.
+
+    `program` makes the source on the device (data.degrade=device); `source` has no pixels then.
+    """
 
     key: str
     source: np.ndarray
     target: np.ndarray
     unpaired: np.ndarray | None = None
+    program: Program | None = None
 
 
 class Samples(Protocol):

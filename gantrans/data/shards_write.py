@@ -18,7 +18,6 @@ import tarfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,28 +34,34 @@ from gantrans.imaging.write import TEMPORARY, storage_error, sync_folder, write_
 _MIB = 2**20
 
 
-Named = tuple[str, Entry]
+Named = tuple[str, str, int]  # a pair's key in tars; its original's key, and its place among that one's pairs
+Used = Mapping[str, tuple[Entry, ...]]
 
 
 @dataclass(frozen=True)
 class Packing:
-    """The pairs of one split: their keys in tars, in order, and their lines of the manifest."""
+    """The pairs of one split, in the order of their keys in tars; `used` has their lines of the manifest."""
 
     out: Path
     split: str
     pairs: list[Named]
+    used: Used
+
+    def entry(self, pair: Named) -> Entry:
+        return self.used[pair[1]][pair[2]]
 
 
-def pack(out: Path, used: Mapping[str, tuple[Entry, ...]], mib: int) -> list[Path]:
+def pack(out: Path, used: Used, mib: int) -> list[Path]:
     """Pack every pair of the manifest's lines `used`; nobody else may be at work in `out`.
 
     Returns the tars that were written now. Raises DataError naming a file that is not what the manifest says,
     StorageError if the disk fails.
     """
     named: dict[str, list[Named]] = {split: [] for split in SPLITS}
-    for entry in chain.from_iterable(used.values()):
-        named[entry["split"]].append((shards_read.key_of(entry), entry))
-    jobs = [Packing(out, split, sorted(found, key=lambda n: n[0])) for split, found in named.items()]
+    for key, entries in used.items():
+        for number, entry in enumerate(entries):
+            named[entry["split"]].append((shards_read.key_of(entry), key, number))
+    jobs = [Packing(out, split, sorted(found), used) for split, found in named.items()]
     bounds = {job.split: _bounds(job, mib * _MIB) for job in jobs if job.pairs or _old(out, job.split)}
     text = json.dumps({"mib": mib, "first": bounds}, indent=1) + "\n"
     if bounds and bounds != shards_read.read_bounds(out):
@@ -78,9 +83,11 @@ def _old(out: Path, split: str) -> list[str]:
 def _bounds(job: Packing, limit: int) -> list[str]:
     """The first key of each tar: as it was, and where the last one would grow beyond `limit`, more."""
     bounds, total = _old(job.out, job.split) or [""], 0
-    for name, entry in job.pairs:
+    for pair in job.pairs:
+        name = pair[0]
         if name < bounds[-1]:
             continue
+        entry = job.entry(pair)
         size = sum(_size(job.out, entry, role) for role in _roles(entry))
         if total and total + size > limit:
             bounds.append(name)
@@ -105,17 +112,18 @@ def _roles(entry: Entry) -> list[str]:
 def _groups(job: Packing, bounds: list[str]) -> list[list[Named]]:
     """The pairs of each tar."""
     groups: list[list[Named]] = [[] for _ in bounds]
-    for name, entry in job.pairs:
-        groups[shards_read.number_of(bounds, name)].append((name, entry))
+    for pair in job.pairs:
+        groups[shards_read.number_of(bounds, pair[0])].append(pair)
     return groups
 
 
 def _pack_one(tar: Path, job: Packing, group: list[Named]) -> bool:
     """Make `tar` hold just this group, and only it, and remove what is loose of it; False if so already."""
     held = shards_read.index_of(tar).keys() if tar.exists() else set()
-    loose = [path for _, entry in group for role in _roles(entry) if (path := job.out / entry[role]).exists()]
+    entries = map(job.entry, group)
+    loose = [path for entry in entries for role in _roles(entry) if (path := job.out / entry[role]).exists()]
     indexed = tar.with_suffix(".idx").exists() or not group
-    if not loose and held == {name for name, _ in group} and indexed:
+    if not loose and held == {name for name, *_ in group} and indexed:
         return False
     temporary = tar.with_name(f"{TEMPORARY}{secrets.token_hex(8)}.tmp")
     try:
@@ -140,8 +148,8 @@ def _pack_one(tar: Path, job: Packing, group: list[Named]) -> bool:
 def _write(stream: BinaryIO, tar: Path, job: Packing, group: list[Named]) -> list[tuple[str, Members]]:
     """Write the tar (POSIX.1-2001, pax); returns what lies where in it."""
     index = []
-    for name, entry in tqdm(group, f"packing {tar.name}", unit="pair", disable=None, leave=False):
-        members = {}
+    for pair in tqdm(group, f"packing {tar.name}", unit="pair", disable=None, leave=False):
+        name, entry, members = pair[0], job.entry(pair), {}
         files = {
             f"{role}{Path(entry[role]).suffix}": _checked(job.out, entry, role) for role in _roles(entry)
         }

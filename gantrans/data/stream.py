@@ -16,22 +16,28 @@ from torch.utils.data import DataLoader, Dataset
 
 from gantrans.data.pixels import into_planes
 from gantrans.data.samples import Sample, Samples
+from gantrans.degrade_batch.packed import Packed, pack
 from gantrans.errors import DataError, GantransError
 from gantrans.imaging.ranges import to_x01
 
 
 @dataclass(frozen=True)
 class RawBatch:
-    """A batch on the host: (N, C, H, W), uint8, or float32 x01 where an image has 16 bits."""
+    """A batch on the host: (N, C, H, W), uint8, or float32 x01 where an image has 16 bits.
+
+    `programs` make the source, which is empty until then (Core.move).
+    """
 
     source: Tensor
     target: Tensor
     keys: tuple[str, ...]
     unpaired: Tensor | None = None
+    programs: Packed | None = None
 
     def pin_memory(self) -> RawBatch:
         unpaired = None if self.unpaired is None else self.unpaired.pin_memory()
-        return RawBatch(self.source.pin_memory(), self.target.pin_memory(), self.keys, unpaired)
+        programs = None if self.programs is None else self.programs.pin_memory()
+        return RawBatch(self.source.pin_memory(), self.target.pin_memory(), self.keys, unpaired, programs)
 
 
 @dataclass(frozen=True)
@@ -123,11 +129,13 @@ def _collate(samples: list[Sample | GantransError]) -> RawBatch | GantransError:
                 f"{s.key} {image.shape[1]}x{image.shape[0]}" for s, image in zip(good, images, strict=True)
             )
             return DataError(f"one batch holds images of different sizes ({sizes}); set augment.crop=N")
+    programs = [s.program for s in good if s.program is not None]
     return RawBatch(
-        _stack([s.source for s in good]),
+        torch.empty(0) if programs else _stack([s.source for s in good]),
         _stack([s.target for s in good]),
         tuple(s.key for s in good),
         _stack(unpaired) if unpaired else None,
+        pack(programs) if programs else None,
     )
 
 

@@ -5,7 +5,7 @@ Each folder is a row of its own: endless, in an order and with augmentation of i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -102,4 +102,4 @@ class HybridDataset:
     def sample(self, position: int) -> Sample:
         """What comes at `position`: a pure function of it."""
         pair, (key, real) = self.pairs.sample(position), self.unpaired.at(position)
-        return Sample(f"{pair.key} + {key}", pair.source, pair.target, real)
+        return replace(pair, key=f"{pair.key} + {key}", unpaired=real)

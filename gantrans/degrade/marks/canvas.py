@@ -49,13 +49,14 @@ class Mark:
 
     def forward(self, pixels: np.ndarray, params: Params) -> np.ndarray:
         """(H, W, 1 or 3) uint8 or x01 float32 -> the same with the mark over it."""
-        return paint(pixels, self._layers(pixels.shape[0], pixels.shape[1], params))
+        return paint(pixels, self.laid_out(pixels.shape[0], pixels.shape[1], params))
 
     def mask(self, height: int, width: int, params: Params) -> np.ndarray:
         """(H, W) uint8: the cover of the thickest layer, 0 exactly where `forward` changes no picture."""
-        return cover(height, width, self._layers(height, width, params))
+        return cover(height, width, self.laid_out(height, width, params))
 
-    def _layers(self, height: int, width: int, params: Params) -> tuple[Layer, ...]:
+    def laid_out(self, height: int, width: int, params: Params) -> tuple[Layer, ...]:
+        """`layers`, those of the last call where it was the same."""
         laid = self._laid
         if laid is None or laid[:2] != (height, width) or laid[2] is not params:
             laid = (height, width, params, tuple(self.layers(height, width, params)))
