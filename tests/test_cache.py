@@ -16,14 +16,15 @@ from PIL import Image
 from gantrans.build.config import compose_verb
 from gantrans.build.data import build_data
 from gantrans.build.run_data import build_cache
-from gantrans.data import cache as cache_module
+from gantrans.data import pixels as pixels_module
 from gantrans.data.augment import Augment
 from gantrans.data.cache import Cache, plan
-from gantrans.data.dataset import PairDataset, ReadHalves, read_files
+from gantrans.data.dataset import PairDataset
 from gantrans.data.layouts import Item, items_of
 from gantrans.data.memory import free_bytes
 from gantrans.data.pixels import Look, View, into_planes, opaque, resized
 from gantrans.data.preflight import read_headers
+from gantrans.data.readers import ReadHalves, read_files
 from gantrans.data.stream import RawBatch, batches
 from gantrans.data.unpaired import UnpairedDataset
 from tests.conftest import TINY, draw_picture
@@ -138,7 +139,7 @@ def test_the_bound_holds_and_what_is_beyond_it_is_read(pairs: PairDataset) -> No
 
 def test_each_file_is_decoded_once(pairs: PairDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     read: Counter[Path] = Counter()
-    monkeypatch.setattr(cache_module, "opaque", lambda path: read.update([path]) or opaque(path))
+    monkeypatch.setattr(pixels_module, "opaque", lambda path: read.update([path]) or opaque(path))
     for _ in range(3):
         for index in range(5):
             pairs.whole(index)

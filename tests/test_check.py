@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -162,6 +163,16 @@ def test_everything_odd_is_named(tmp_path: Path, cli: Cli) -> None:
     assert told["files"][str(root / "turned.jpg")]["size"] == [40, 44]
 
 
+def test_links_to_nothing_and_pipes_are_named(tmp_path: Path, cli: Cli) -> None:
+    clean(tmp_path / "data")
+    (tmp_path / "data" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    os.mkfifo(tmp_path / "data" / "pipe.png")
+    answer = cli("check", *run_keys(tmp_path / "data"))
+    assert answer.code == 3
+    for said in ("gone.png is a link to nothing", "pipe.png is not a regular file"):
+        assert said in answer.out, answer.out
+
+
 def test_label_maps_are_told_from_pictures(tmp_path: Path) -> None:
     labels = np.kron(np.arange(6, dtype=np.uint8).reshape(2, 3), np.ones((20, 20), np.uint8))
     Image.fromarray(labels).save(tmp_path / "grey.png")
@@ -186,6 +197,56 @@ def test_twins_are_found_by_bytes_and_by_look() -> None:
     assert [t.exact for t in find_twins(found, splits, near_bits=2)] == [True], "3 bits are more than 2"
 
 
+@pytest.mark.parametrize("shards", [None, 1])
+def test_a_pairs_own_files_are_no_twins(tmp_path: Path, cli: Cli, shards: int | None) -> None:
+    """Both sides, variants and tiles look alike by intent; the same photo twice does not."""
+    for i in range(3):
+        save(tmp_path / "photos" / f"{i}.png", i, 64, 64)
+    Image.open(tmp_path / "photos" / "0.png").save(tmp_path / "photos" / "again.bmp")
+    keys = [f"source={tmp_path / 'photos'}", f"out={tmp_path / 'out'}", "workers=0", "variants=3",
+            "splits={train: 1}", f"shards={shards or 'null'}"]  # fmt: skip
+    made = cli("pairs", *keys)
+    assert made.code == 0, made.err
+    found = tmp_path / "found.json"
+    answer = cli("check", *run_keys(tmp_path / "out"), f"json={found}")
+    assert answer.code == 0, answer.err
+    groups = json.loads(found.read_text())["twins"]
+    assert groups, "the photo that is there twice"
+    assert all({Path(f.partition("@")[0]).name.split(".")[0].split("-")[0] for f in g["files"]} ==
+               {"0", "again"} for g in groups), groups  # fmt: skip
+
+
+def test_whose_files_are_no_twins() -> None:
+    def found(*names: str, splits: str = "") -> int:
+        paths = [Path("d") / name for name in names]
+        facts = {path: Facts(1, "x", print_=0) for path in paths}
+        return len(find_twins(facts, dict(zip(paths, splits.split(), strict=False)), 3))
+
+    assert found("train/source/a.png", "train/target/a.png") == 0
+    assert found("trainA/a.png", "trainB/a.jpg") == found("A/train/a.png", "B/train/a.png") == 0
+    sides = [f"train/{role}/a{end}.png" for role in ("source", "target") for end in ("", "-v2", "-r1c2-v3")]
+    assert found(*sides) == 0
+    assert found(*sides, "train/source/b.png", "train/target/b.png") == 1, "another original"
+    assert found("train/source/a.png", "train/source/a.jpg", "train/target/a.png") == 1, "one place, twice"
+    assert found("train/source/a.png", "train/source/a-v2.png") == 1, "no pairs"
+    assert found(*sides[::3], splits="train val") == 1, "one original in two splits"
+    assert found("train/source/a.png", "train/target/a.png", "val/source/a.png", "val/target/a.png") == 1
+
+
+def test_a_file_without_a_partner_is_across_splits_too(tmp_path: Path, cli: Cli) -> None:
+    for split, first in (("train", 0), ("val", 10)):
+        for i in range(first, first + 3):
+            save(tmp_path / "data" / split / "source" / f"{i}.png", i)
+            save(tmp_path / "data" / split / "target" / f"{i}.png", i)
+    save(tmp_path / "data" / "train" / "target" / "lone.png", 10)
+    found = tmp_path / "found.json"
+    answer = cli("check", *run_keys(tmp_path / "data"), f"json={found}")
+    assert answer.code == 3
+    assert "1 across splits" in answer.out
+    (group,) = json.loads(found.read_text())["twins"]
+    assert group["splits"] == ["train", "val"]
+
+
 def test_any_few_differing_bits_are_found() -> None:
     """A search that compared only equal halves, say, would lose some of these."""
     rng = np.random.default_rng(0)
@@ -204,6 +265,13 @@ def test_folders_that_look_like_pairs_are_named(tmp_path: Path) -> None:
         save(tmp_path / "others" / f"o{i}.png", i)
     assert lookalikes(tmp_path, set()) == [(tmp_path / "images", tmp_path / "labels", 4)]
     assert lookalikes(tmp_path, {tmp_path / "images"}) == []
+
+
+def test_a_name_never_breaks_the_page(tmp_path: Path, cli: Cli) -> None:
+    clean(tmp_path / "data")
+    (tmp_path / "data" / "two\nlines\x1b[2J.png").write_text("not an image")
+    page = cli("check", *run_keys(tmp_path / "data")).out
+    assert "two\\nlines\\x1b[2J.png is text" in page
 
 
 def test_a_list_that_cannot_be_read_is_refused(photos: Path, tmp_path: Path, cli: Cli) -> None:

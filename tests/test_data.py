@@ -13,9 +13,10 @@ from gantrans import draws
 from gantrans.build.config import compose_verb
 from gantrans.build.data_pairs import pair_data
 from gantrans.data.augment import Augment
-from gantrans.data.dataset import PairDataset, ReadHalves, read_files
+from gantrans.data.dataset import PairDataset
 from gantrans.data.layouts import Item, find_items
 from gantrans.data.preflight import check_headers, read_headers
+from gantrans.data.readers import ReadHalves, read_files
 from gantrans.errors import ConfigError, DataError
 from gantrans.training.validate import PairValidation
 from tests.conftest import TINY, Cli, draw_picture

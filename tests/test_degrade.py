@@ -37,8 +37,8 @@ def photo(height: int = 48, width: int = 72, channels: int = 3, dtype: type = np
 
 
 def catalogue(name: str, **changes: Any) -> dict[str, Any]:
-    """A recipe of the catalogue as Hydra would hand it over: its one interpolation resolved."""
-    text = (RECIPES / f"{name}.yaml").read_text()
+    """A recipe of the catalogue as Hydra would hand it over: its interpolations resolved."""
+    text = (RECIPES / f"{name}.yaml").read_text().replace("${oc.select:scale,2}", "2")
     scale = {**yaml.safe_load(text), **changes}.get("scale")
     return {**yaml.safe_load(text.replace('"${recipe.scale}"', str(scale))), **changes}
 

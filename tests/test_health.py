@@ -99,7 +99,11 @@ PLANTED: dict[str, Change] = {
 class Pictures(list[Any]):
     """Stands in for an ImageSet or a PairDataset."""
 
-    mask = "none"
+    mask, source_mode, target_mode = "none", "rgb", "rgb"
+
+    def shown(self, pixels: np.ndarray, side: str) -> np.ndarray:
+        del side
+        return pixels
 
     def whole(self, index: int) -> Any:
         return self[index]

@@ -402,8 +402,9 @@ def test_listing_is_sorted_nested_and_ends_despite_loops(tmp_path: Path) -> None
     (tmp_path / "a/loop").symlink_to(tmp_path)
     (tmp_path / "0link").symlink_to(tmp_path / "a/b")  # sorts first, yet must not take the place of a/b
     (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere")
-    assert list_files(tmp_path) == ["a/b/c.webp", "a/z.JPG", "b.png", "notes.txt"]
-    assert list_images(tmp_path) == ["a/b/c.webp", "a/z.JPG", "b.png"]
+    # A link to nothing is listed, so that whoever wants it says that it is gone.
+    assert list_files(tmp_path) == ["a/b/c.webp", "a/z.JPG", "b.png", "gone.png", "notes.txt"]
+    assert list_images(tmp_path) == ["a/b/c.webp", "a/z.JPG", "b.png", "gone.png"]
     for root, reason in ((tmp_path / "no", "no such folder"), (tmp_path / "b.png", "is a file")):
         with pytest.raises(DataError, match=reason):
             list_files(root)

@@ -20,7 +20,7 @@ LAYERS = [
     {"degrade", "losses"},
     {"imaging", "nets"},
     {"durations", "kernels"},
-    {"errors", "draws", "types", "words"},
+    {"errors", "draws", "lab", "types", "words"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 TORCH_FREE = {"imaging", "degrade", "draws", "errors", "durations", "words"}

@@ -15,9 +15,10 @@ from gantrans.build.run_data import RunData
 from gantrans.core.device import open_core
 from gantrans.data import masks
 from gantrans.data.augment import Augment
-from gantrans.data.dataset import DegradeClean, PairDataset
+from gantrans.data.dataset import PairDataset
 from gantrans.data.layouts import Item
 from gantrans.data.pixels import resized
+from gantrans.data.readers import DegradeClean
 from gantrans.degrade.recipe import Recipe
 from gantrans.errors import ConfigError, DataError
 from gantrans.imaging.read import read

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+from torch.nn.functional import softplus
 
 from gantrans.core.seed import seed_torch
 from gantrans.losses.nce import at_places, patch_nce, sample_places
@@ -19,7 +20,9 @@ from gantrans.methods.cut import CUT
 from gantrans.methods.cyclegan import CycleGAN
 from gantrans.methods.degradation import LearnedDegradation
 from gantrans.methods.hybrid import Hybrid
+from gantrans.methods.labelling import Labelling, cross_entropy
 from gantrans.methods.pix2pix import Pix2Pix
+from gantrans.methods.superres import SuperRes
 from gantrans.nets.patchgan import PatchGAN
 from gantrans.nets.resnet import ResNetGenerator
 from gantrans.types import Batch, Networks, Shapes
@@ -37,6 +40,9 @@ METHODS: dict[str, Callable[..., Method]] = {
     "degradation": LearnedDegradation,
     "hybrid cycle": Hybrid,
     "hybrid nce": lambda **k: Hybrid(tie="nce", lambda_tie=1.0, **k),
+    "superres": SuperRes,
+    "superres plain": lambda **k: SuperRes(relativistic=False, **k),
+    "labelling": lambda **k: Labelling(lambda_gan=1.0, **k),
 }
 
 
@@ -150,6 +156,8 @@ def _equal(a: nn.Module, b: nn.Module) -> bool:
 
 
 # What each argument of a method changes is read off two steps; the default is told by leaving it out.
+GIVEN: dict[str, dict[str, object]] = {"labelling": {"lambda_gan": 1.0}}  # without it nobody asks `gan`
+LOOK = ("lambda_perceptual", "features", "weights", "lambda_mask")  # tests/test_superres.py
 ARGUMENTS = {
     "cyclegan": {"gan": "hinge", "lambda_gan": 0.5, "lambda_source": 5.0, "lambda_target": 5.0,
                  "lambda_identity": 0.1, "pool": 1},
@@ -160,6 +168,8 @@ ARGUMENTS = {
     "hybrid": {"gan": "hinge", "tie": "nce", "lambda_pair": 10.0, "lambda_tie": 10.0, "lambda_gan": 1.0},
     "pix2pix": {"gan": "hinge", "lambda_l1": 10.0, "lambda_gan": 0.5, "lambda_features": 10.0,
                 "mask_weight": 3.0},
+    "superres": {"gan": "lsgan", "lambda_l1": 10.0, "lambda_gan": 0.5, "relativistic": False},
+    "labelling": {"gan": "hinge", "lambda_class": 10.0, "lambda_gan": 2.0},
 }  # fmt: skip
 CLASSES = {
     "cyclegan": CycleGAN,
@@ -167,12 +177,14 @@ CLASSES = {
     "degradation": LearnedDegradation,
     "hybrid": Hybrid,
     "pix2pix": Pix2Pix,
+    "superres": SuperRes,
+    "labelling": Labelling,
 }
 
 
 def test_the_table_of_arguments_is_complete() -> None:
     for name, cls in CLASSES.items():
-        assert set(ARGUMENTS[name]) == set(inspect.signature(cls).parameters) - {"restraint"}
+        assert set(ARGUMENTS[name]) == set(inspect.signature(cls).parameters) - {"restraint", *LOOK}
 
 
 @pytest.mark.parametrize(
@@ -180,12 +192,43 @@ def test_the_table_of_arguments_is_complete() -> None:
 )
 def test_each_argument_has_an_effect(name: str, argument: str) -> None:
     def outcome(**given: object) -> list[dict[str, float]]:
-        method = CLASSES[name](**given)
+        method = CLASSES[name](**{**GIVEN.get(name, {}), **given})
         torch.manual_seed(0)
         return train_steps(method, networks_of(method), [batch_of(seed=i) for i in range(6)])
 
     assert outcome() == outcome()
     assert outcome(**{argument: ARGUMENTS[name][argument]}) != outcome()
+
+
+# --- super-resolution and labelling
+
+
+def test_relativistic_losses_are_those_of_the_paper() -> None:
+    """Jolicoeur-Martineau 2018, equations 6 and 7, with cross entropy; halved, as ours are."""
+    method = SuperRes(lambda_gan=1.0, lambda_l1=0.0)
+    networks, batch = networks_of(method), batch_of()
+    shared = method.forward(networks, batch)
+    judge = networks["discriminator"]
+    real, fake = judge(batch.target), judge(shared["output"])
+    more, less = real - fake.mean(), fake - real.mean()
+    discriminator = (softplus(-more).mean() + softplus(less).mean()) / 2
+    generator = (softplus(more).mean() + softplus(-less).mean()) / 2
+    torch.testing.assert_close(method.loss(method.phases[0], networks, batch, shared)[0], discriminator)
+    torch.testing.assert_close(method.loss(method.phases[1], networks, batch, shared)[0], generator)
+
+
+def test_a_relativistic_loss_needs_labels() -> None:
+    with pytest.raises(ValueError, match="relativistic=true goes with gan=vanilla or lsgan; found gan=hinge"):
+        SuperRes(gan="hinge")
+
+
+def test_cross_entropy_is_that_of_pytorch_where_there_are_classes() -> None:
+    logits = torch.randn(2, 5, 4, 4)
+    classes = torch.randint(0, 6, (2, 4, 4))  # 5 stands for none
+    one_hot = torch.nn.functional.one_hot(classes, 6)[..., :5].permute(0, 3, 1, 2)
+    expected = torch.nn.functional.cross_entropy(logits, classes, ignore_index=5)
+    torch.testing.assert_close(cross_entropy(logits, 2.0 * one_hot - 1), expected)
+    assert cross_entropy(logits, -torch.ones(2, 5, 4, 4)) == 0
 
 
 # --- CycleGAN

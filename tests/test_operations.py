@@ -283,7 +283,12 @@ def misplaced(
 
 
 def shipped(name: str) -> Recipe:
-    text = (RECIPES / f"{name}.yaml").read_text().replace('"${recipe.scale}"', "2")
+    text = (
+        (RECIPES / f"{name}.yaml")
+        .read_text()
+        .replace('"${recipe.scale}"', "2")
+        .replace("${oc.select:scale,2}", "2")
+    )
     return parse_recipe(yaml.safe_load(text))
 
 

@@ -1,5 +1,5 @@
-"""Every key of `gantrans pairs` does something: turned alone it changes what lies in OUT, or a test named here
-shows what it changes."""
+"""Every key of `gantrans pairs` does something: turned alone it changes what lies in OUT, or a test that is
+named here shows what it changes."""
 
 from __future__ import annotations
 

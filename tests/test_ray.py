@@ -7,6 +7,7 @@ import os
 import pickle
 import re
 import signal
+import socket
 import sys
 import threading
 import time
@@ -349,7 +350,7 @@ def test_a_shard_that_another_holds_is_waited_for_while_it_gets_on(
         (["launcher=ray", "ray.tasks=0"], "ray.tasks=0: accepted is a whole number from 1"),
         (["launcher=ray", "shard=1/2"], "shard=1/2: launcher=ray makes shards itself"),
         (["launcher=ray", "workers=0"], "workers=0: "),
-        (["launcher=ray", "ray.address=h:1"], "ray.address=h:1: no cluster at h:1: nobody answers; give"),
+        (["launcher=ray", "ray.address=h:1"], "ray.address=h:1: no cluster at h:1: "),
     ],
 )
 def test_keys_that_do_not_fit_are_refused(
@@ -369,7 +370,27 @@ def test_without_ray_it_says_how_to_get_it(
     assert cli("pairs", *keys, f"out={tmp_path / 'out'}", "workers=0").code == 0
 
 
+def test_an_address_where_nobody_listens_is_answered_before_ray_waits(
+    fake: FakeRay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        fake.cluster = address
+        with ray_cluster.connected(fake, address):
+            pass
+    began = time.monotonic()
+    for given in (address, f"ray://{address}"):
+        with pytest.raises(ConfigError, match=rf"no cluster at {given}: .*refused; give the HOST:PORT"):
+            ray_cluster.connected(fake, given).__enter__()
+    assert time.monotonic() - began < 5 and len(fake.inits) == 1, "Ray itself was never asked"
+    monkeypatch.setattr(ray_cluster, "_PROBE_S", 0.01)
+    with pytest.raises(ConfigError, match=r"no cluster at 192\.0\.2\.1:1"):  # TEST-NET: answers nothing
+        ray_cluster.connected(fake, "192.0.2.1:1").__enter__()
+
+
 def test_a_cluster_is_found_before_one_is_started(fake: FakeRay, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_cluster, "_probe", lambda _: None)
+
     def addresses(given: str | None) -> list[str]:
         fake.inits.clear()
         with suppress(ConfigError), ray_cluster.connected(fake, given):

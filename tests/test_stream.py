@@ -17,9 +17,10 @@ from PIL import Image
 from gantrans.core.device import Core
 from gantrans.core.prefetch import Prefetch
 from gantrans.data.augment import Augment
-from gantrans.data.dataset import PairDataset, read_files
+from gantrans.data.dataset import PairDataset
 from gantrans.data.layouts import Item
 from gantrans.data.order import place
+from gantrans.data.readers import read_files
 from gantrans.data.samples import Sample
 from gantrans.data.stream import batches
 from gantrans.durations import parse_duration

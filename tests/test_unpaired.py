@@ -13,9 +13,10 @@ import torch
 from PIL import Image
 
 from gantrans.data.augment import Augment
-from gantrans.data.dataset import PairDataset, read_files
+from gantrans.data.dataset import PairDataset
 from gantrans.data.layouts import Item, items_of
 from gantrans.data.layouts_unpaired import find_folder, find_unpaired
+from gantrans.data.readers import read_files
 from gantrans.data.stream import batches
 from gantrans.data.unpaired import HybridDataset, ImageSet, UnpairedDataset
 from gantrans.errors import DataError

@@ -34,7 +34,6 @@ def check_numbers(config: DictConfig) -> None:
         if not fits:
             raise ConfigError(f"{key}={OmegaConf.select(config, key)}: accepted: {accepted}")
     check_choice("train.schedule", t.schedule, schedule.KINDS)
-    check_choice("val.best", config.val.best, ("psnr", "ssim", None))
     check_choice("val.norm_statistics", config.val.norm_statistics, ("running", "image"))
     check_choice("core.kernels", config.core.kernels, ("auto", "plain"))
 

@@ -20,8 +20,19 @@ from gantrans.errors import ConfigError
 
 # Values taken as they are: Hydra's grammar would trip over spaces, brackets and commas in a path.
 PATHS = (
-    *("data.root", "data.targets", "data.unpaired", "data.quarantine", "run.dir", "source", "out", "model"),
-    *("masks", "file", "json", "fix", "clean"),
+    *(
+        "data.root",
+        "data.targets",
+        "data.unpaired",
+        "data.quarantine",
+        "run.dir",
+        "train.init_from",
+        "source",
+        "out",
+        "model",
+    ),
+    *("masks", "file", "json", "fix", "clean", "outputs", "targets", "weights", "content", "style"),
+    *("method.style", "method.weights", "val.weights"),
 )
 HINTS = {
     "run.dir": "a folder of the run's own; null: runs/TASK-DATE-TIME",
@@ -29,8 +40,15 @@ HINTS = {
     "data.targets": "a folder of images of the target's kind; null: they are below data.root",
     "data.unpaired": "a folder of real images that have no target; null for methods that need none",
     "data.quarantine": "a list of files to leave out, as `gantrans check fix=FILE` writes it; null: none",
+    "train.init_from": "a run folder, a bundle or a .pth; null: weights as drawn",
     "source": "the image or folder to read",
     "clean": "a folder of clean images of the same kind; null: none",
+    "content": "the picture to be kept",
+    "style": "the picture whose style is taken over",
+    "method.style": "the picture whose style is learned",
+    "outputs": "a folder of images that are there already; null: those of model=",
+    "targets": "a folder of what the outputs ought to be",
+    "weights": "a folder with files of pretrained weights, or one file; null: the usual places",
     "masks": "a folder of masks, named as the images; null: none",
     "out": "where to write to",
     "model": "a run folder or a bundle",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from omegaconf import DictConfig
 
 from gantrans.build.checks import check_choice
+from gantrans.build.data_kinds import check_kinds, enlargement
 from gantrans.build.data_pairs import pair_data
 from gantrans.build.data_unpaired import hybrid_data, unpaired_data
 from gantrans.build.run_data import RunData
 from gantrans.data import masks
 from gantrans.data.layouts import LAYOUTS
-from gantrans.data.pixels import MODES, RESAMPLERS
+from gantrans.data.pixels import LABELS, MODES, RESAMPLERS
 from gantrans.errors import ConfigError
 
 
@@ -23,13 +24,14 @@ def build_data(config: DictConfig, learns_from: str) -> RunData:
     check_choice("data.layout", data.layout, LAYOUTS)
     check_choice("data.side", data.side, ("left", "right"))
     for name in ("source_mode", "target_mode"):
-        check_choice(f"data.{name}", data[name], tuple(MODES))
+        check_choice(f"data.{name}", data[name], (*MODES, LABELS))
     check_choice("data.resampler", data.resampler, RESAMPLERS)
     check_choice("data.mask", data.mask, masks.USES)
     check_choice("data.outside", data.outside, masks.OUTSIDE)
     if not 0 < data.val_fraction < 1:
         raise ConfigError(f"data.val_fraction={data.val_fraction}: must lie between 0 and 1")
     _check_keys(config, learns_from)
+    check_kinds(config)
     if learns_from == "unpaired":
         return unpaired_data(config)
     pairs = pair_data(config)
@@ -51,6 +53,16 @@ def _check_keys(config: DictConfig, learns_from: str) -> None:
         raise ConfigError(
             f"data.targets={data.targets}: only unpaired methods read it; choose experiment=cyclegan, cut or "
             "fastcut, or leave it out"
+        )
+    if learns_from != "pairs" and (data.source_mode == LABELS or data.target_mode == LABELS):
+        raise ConfigError(
+            "data.source_mode=labels and data.target_mode=labels: this method learns from images without "
+            "partners; use one that learns from pairs, as method=pix2pix"
+        )
+    if learns_from != "pairs" and enlargement(config) > 1:
+        raise ConfigError(
+            f"generator.scale={enlargement(config)}: this method keeps sizes; choose another generator, or "
+            "experiment=superres"
         )
     if learns_from != "pairs" and data.mask != "none":
         raise ConfigError(

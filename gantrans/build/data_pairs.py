@@ -7,25 +7,20 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from gantrans.build.data_kinds import build_small, check_labels
 from gantrans.build.recipe import build_recipe
 from gantrans.build.run_data import RunData, build_augment, build_cache, build_quarantine, degrades_on_device
-from gantrans.data.dataset import (
-    DegradeClean,
-    PairDataset,
-    Reader,
-    ReadFiles,
-    ReadHalves,
-    fingerprint,
-)
+from gantrans.build.validation import build_validation
+from gantrans.data.dataset import PairDataset, fingerprint
 from gantrans.data.device_pairs import DevicePairs
 from gantrans.data.layouts import Index, Item, find_items
 from gantrans.data.masks import expected, with_masks
 from gantrans.data.preflight import Headers, check_headers, read_headers
+from gantrans.data.readers import DegradeClean, Reader, ReadFiles, ReadHalves
 from gantrans.degrade.recipe import Recipe
 from gantrans.degrade_batch.forms import left_to_the_host
 from gantrans.draws import seed_of
 from gantrans.errors import ConfigError, DataError
-from gantrans.training.validate import PairValidation
 
 
 def pair_data(config: DictConfig) -> RunData:
@@ -42,14 +37,20 @@ def pair_data(config: DictConfig) -> RunData:
         _check_masks(config, items, reader, scale)
     recipe = reader.recipe if isinstance(reader, DegradeClean) else None
     scale = recipe.scale if recipe else scale
-    if scale > 1 and (augment.resize or data.swap):
-        raise ConfigError(
-            f"augment.resize and data.swap do not go with sources of 1/{scale} the size; leave them out"
-        )
+    small = build_small(config, scale)
     on_device = degrades_on_device(config, recipe, index.layout)
-    modes = (data.source_mode, data.target_mode)
+    classes = check_labels(config, items, reader)
+    given = {
+        "source_mode": data.source_mode,
+        "target_mode": data.target_mode,
+        "scale": scale,
+        "resampler": data.resampler,
+        "mask": data.mask,
+        "classes": classes,
+        "small": small,
+    }
     train, val = (
-        kind(*(index.splits[split], reader, augment, config.seed, *modes, scale, data.resampler, data.mask))
+        kind(index.splits[split], reader, augment, config.seed, **given)
         for split, kind in (("train", DevicePairs if on_device else PairDataset), ("val", PairDataset))
     )
     val = replace(val, reader=_measured(reader))
@@ -67,7 +68,7 @@ def pair_data(config: DictConfig) -> RunData:
     about = f"{len(train)} training and {len(val)} validation images ({how})"
     if train.items == val.items:
         about += "; validation looks at the training image itself"
-    validation = PairValidation(train, val, config.val.images, config.val.probes)
+    validation = build_validation(config, train, val)
     return RunData(train, validation, about, provenance, scale)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from gantrans.build.data_kinds import channels_of
 from gantrans.build.factory import make, takes, target_of
 from gantrans.core.device import Core
 from gantrans.core.seed import seed_torch
-from gantrans.data.pixels import MODES
 from gantrans.errors import ConfigError
 from gantrans.kernels.conv import set_fast
 from gantrans.methods.adversary import Restraint
@@ -19,16 +19,25 @@ from gantrans.methods.cut import CUT
 from gantrans.methods.cyclegan import CycleGAN
 from gantrans.methods.degradation import LearnedDegradation
 from gantrans.methods.hybrid import Hybrid
+from gantrans.methods.labelling import Labelling
 from gantrans.methods.pix2pix import Pix2Pix
+from gantrans.methods.style_adain import StyleAdaIN
+from gantrans.methods.style_fast import StyleFast
+from gantrans.methods.superres import SuperRes
+from gantrans.nets.adain import AdaINGenerator
+from gantrans.nets.colorizer import Colorizer
 from gantrans.nets.init import init_weights
 from gantrans.nets.patchgan import MultiScalePatchGAN, PatchGAN, PixelGAN
+from gantrans.nets.pretrained_unet import PretrainedUNet
+from gantrans.nets.remover import MaskedUNet
 from gantrans.nets.resnet import ResNetGenerator
+from gantrans.nets.superres import RRDBNet, SRResNet
 from gantrans.nets.unet import UNet
 from gantrans.types import Shapes
 
-GENERATORS = (UNet, ResNetGenerator)
+GENERATORS = (UNet, ResNetGenerator, SRResNet, RRDBNet, Colorizer, MaskedUNet, AdaINGenerator, PretrainedUNet)
 DISCRIMINATORS = (PatchGAN, MultiScalePatchGAN, PixelGAN)
-METHODS = (Pix2Pix, CycleGAN, CUT, LearnedDegradation, Hybrid)
+METHODS = (Pix2Pix, CycleGAN, CUT, LearnedDegradation, Hybrid, SuperRes, Labelling, StyleFast, StyleAdaIN)
 LEARNS_FROM = ("pairs", "unpaired", "hybrid")
 
 
@@ -65,6 +74,9 @@ def build_networks(config: DictConfig, core: Core, method: Method) -> dict[str, 
             seed_torch("init", config.seed, role.name)
             networks[role.name] = core.place(_build(config, role, networks, shapes))
             set_fast(networks[role.name], config.core.kernels == "auto")
+        fits = getattr(method, "fits", None)
+        if fits is not None:
+            fits(networks)
     except ValueError as error:
         raise ConfigError(f"method: {error}") from error
     _check_crop(config.augment.crop, networks)
@@ -73,7 +85,7 @@ def build_networks(config: DictConfig, core: Core, method: Method) -> dict[str, 
 
 def shapes_of(config: DictConfig) -> Shapes:
     """Channels and crop of each domain, as `types.Shapes`; a known mask is a channel of the source's."""
-    channels = {"source": MODES[config.data.source_mode], "target": MODES[config.data.target_mode]}
+    channels = {side: channels_of(config, side) for side in ("source", "target")}
     channels["source"] += config.data.mask == "input"
     return {domain: (count, config.augment.crop) for domain, count in channels.items()}
 

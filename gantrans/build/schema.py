@@ -73,12 +73,55 @@ class MatchRecipeSchema:
 
 @dataclass
 class TranslateSchema:
+    style: str | None = MISSING
     model: str = MISSING
     source: str = MISSING
     masks: str | None = MISSING
     out: str = MISSING
     format: str = MISSING
     overwrite: bool = MISSING
+    direction: str = MISSING
+    device: str = MISSING
+    precision: str = MISSING
+
+
+@dataclass
+class StylizeSchema:
+    content: str = MISSING
+    style: str = MISSING
+    out: str = MISSING
+    size: int | None = MISSING
+    style_scale: float = MISSING
+    steps: int = MISSING
+    content_weight: float = MISSING
+    style_weight: float = MISSING
+    tv_weight: float = MISSING
+    features: str = MISSING
+    weights: str | None = MISSING
+    colour: str = MISSING
+    start: str = MISSING
+    seed: int = MISSING
+    overwrite: bool = MISSING
+    device: str = MISSING
+
+
+@dataclass
+class EvaluateSchema:
+    model: str | None = MISSING
+    source: str | None = MISSING
+    outputs: str | None = MISSING
+    targets: str = MISSING
+    metrics: list[str] | None = MISSING
+    weights: str | None = MISSING
+    fid_resize: str = MISSING
+    scale: Any = MISSING  # auto or a number
+    shave: Any = MISSING  # auto or a number
+    paired: bool = MISSING
+    labels: int | None = MISSING
+    ignore: int | None = MISSING
+    out: str | None = MISSING
+    json: str | None = MISSING
+    worst: int = MISSING
     direction: str = MISSING
     device: str = MISSING
     precision: str = MISSING
@@ -111,5 +154,7 @@ def register() -> None:
     store.store(name="pairs_schema", node=PairsSchema)
     store.store(name="match_recipe_schema", node=MatchRecipeSchema)
     store.store(name="translate_schema", node=TranslateSchema)
+    store.store(name="stylize_schema", node=StylizeSchema)
+    store.store(name="evaluate_schema", node=EvaluateSchema)
     store.store(name="import_schema", node=ImportSchema)
     store.store(name="export_schema", node=ExportSchema)

@@ -21,6 +21,8 @@ class Data:
     swap: bool = MISSING
     targets: str | None = MISSING
     unpaired: str | None = MISSING
+    classes: int | None = MISSING
+    ignore: list[int] = MISSING
     source_mode: str = MISSING
     target_mode: str = MISSING
     mask: str = MISSING
@@ -75,6 +77,9 @@ class Train:
     flat: float = MISSING
     warmup: int = MISSING
     ema: float = MISSING
+    init_from: str | None = MISSING
+    freeze: str | None = MISSING
+    lr_decay_by_depth: float = MISSING
     save_every: str = MISSING
     keep_last: int = MISSING
 
@@ -84,6 +89,8 @@ class Val:
     every: str = MISSING
     images: int = MISSING
     probes: int = MISSING
+    metrics: list[str] = MISSING
+    weights: str | None = MISSING
     best: str | None = MISSING
     norm_statistics: str = MISSING
 
@@ -114,6 +121,7 @@ class Core:
 @dataclass
 class TrainSchema:
     task: str = MISSING
+    scale: int = MISSING
     seed: int = MISSING
     plugins: list[str] = MISSING
     run: Run = field(default_factory=Run)

@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import replace
 from importlib.metadata import version
+from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -16,6 +17,7 @@ from gantrans.build.data import RunData
 from gantrans.build.fleet import check_batch, check_devices
 from gantrans.build.method import GENERATORS, build_networks
 from gantrans.build.pace import set_pace
+from gantrans.build.transfer import depth_decay, freeze_steps, start_weights
 from gantrans.core.device import Core, open_core
 from gantrans.core.heap import keep_large_blocks
 from gantrans.core.ranks import ALONE, Ranks
@@ -57,20 +59,25 @@ def build_core(config: DictConfig, ranks: Ranks = ALONE) -> Core:
     return replace(opened, ranks=ranks)
 
 
-def build_job(config: DictConfig, run: RunFolder, core: Core, data: RunData, method: Method) -> Job:
-    """Everything the loop needs, in its initial state. Raises ConfigError naming the key that does not
-    fit."""
+def build_job(
+    config: DictConfig, run: RunFolder, core: Core, data: RunData, method: Method, *, new: bool
+) -> Job:
+    """Everything the loop needs, in its initial state; `new`: nothing was saved yet, so pretrained weights
+    are read. Raises ConfigError naming the key that does not fit."""
     check_numbers(config)
     stages = _stages(config)
     networks = build_networks(config, core, method)
+    origin = _start(config, core, method, networks) if new else {}
     pace = set_pace(config, core, method, networks)
     t, batch = config.train, config.train.batch_size
     ways = translators(method.roles)
+    decay = depth_decay(config, method, networks)
     state = State(
         networks,
-        build_optimizers(networks, method, lr=t.lr, betas=tuple(t.betas)),
+        build_optimizers(networks, method, lr=t.lr, betas=tuple(t.betas), decay=decay),
         {role: ema_copy(networks[role]) for role in ways.values()},
         torch.amp.GradScaler(core.device.type, enabled=core.precision == "fp16"),  # type: ignore[attr-defined]
+        origin=origin,
     )
     describable = all(isinstance(networks[role], GENERATORS) for role in ways.values())
     cards = _cards(config, networks, ways, data, describable=describable)
@@ -99,8 +106,18 @@ def build_job(config: DictConfig, run: RunFolder, core: Core, data: RunData, met
         stop_at=None if t.stop_at is None else steps(config, "train.stop_at", images),
         describable=describable,
         stages=stages,
+        freeze=freeze_steps(config, method, networks, images),
         pace=pace,
     )
+
+
+def _start(config: DictConfig, core: Core, method: Method, networks: dict[str, nn.Module]) -> dict[str, Any]:
+    """The weights that training starts from, where they are not drawn; and what they were is printed."""
+    origin, account = start_weights(config, method, networks)
+    if core.ranks.first:
+        for number, line in enumerate(account):
+            print(f"{'weights' if number == 0 else '':<9} {line}", flush=True)
+    return origin
 
 
 def _synchronise(config: DictConfig, core: Core, networks: dict[str, nn.Module]) -> None:
@@ -125,9 +142,14 @@ def _stages(config: DictConfig) -> tuple[Stage, ...]:
 def _best(metric: str | None, validation: Validation) -> str | None:
     """The metric that chooses the bundle, if this data can be measured by it."""
     if metric is not None and metric not in validation.metrics:
+        measured = ", ".join(validation.metrics)
         raise ConfigError(
-            f"val.best={metric}: unpaired data has no targets to compare with; set val.best=null, "
-            "which keeps the latest"
+            f"val.best={metric}: "
+            + (
+                f"accepted are {measured}, what val.metrics adds, and null, which keeps the latest"
+                if measured
+                else "unpaired data has no targets to compare with; set val.best=null, which keeps the latest"
+            )
         )
     return metric
 
@@ -154,6 +176,8 @@ def _cards(
             mask=config.data.mask,
             outside=config.data.outside if config.data.mask == "input" else "output",
             norm_statistics=config.val.norm_statistics,
+            classes=config.data.classes or 0,
+            ignore=tuple(config.data.ignore),
             task=config.task,
             provenance={**versions, "way": way, **data.provenance},
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gantrans.cli.options import run_verb
+from gantrans.cli.pairs import near_bits_told
 from gantrans.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 def run(args: list[str]) -> None:
     """The verb: look, print one page, and fail as train would."""
-    run_verb("check", [*args, *_implied(args)], _check)
+    with near_bits_told():
+        run_verb("check", [*args, *_implied(args)], _check)
 
 
 def _implied(args: list[str]) -> list[str]:

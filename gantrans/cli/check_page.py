@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from gantrans.build.check import Account
     from gantrans.data.check_scan import Facts
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # in a file's name, as a newline
 _SHOWN = 5  # names of a kind on the page; the JSON has them all
 
 
@@ -36,7 +38,11 @@ def page(config: DictConfig, account: Account, about: str, listed: tuple[Path, s
         *_speed(account),
         *_verdict(account, listed),
     ]  # fmt: skip
-    return "\n".join(f"{label:<10}{text}" for label, text in lines)
+    return "\n".join(f"{label:<10}{_CONTROL.sub(_escaped, text)}" for label, text in lines)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 def _counts(account: Account, about: str) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,8 @@ VERBS = {
     "pairs": "make paired data from clean images",
     "match-recipe": "from bad images, the recipe that makes clean ones as bad",
     "translate": "apply a trained generator to an image or a folder",
+    "stylize": "one picture in the style of another, without training",
+    "evaluate": "measure a model, or a folder of outputs, against targets",
     "doctor": "look at a run and say in plain words what went wrong",
     "import": "turn a .pth of the pix2pix, CycleGAN or CUT code into a bundle",
     "export": "write a model as such a .pth",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +21,19 @@ if TYPE_CHECKING:
 
 def run(args: list[str]) -> None:
     """The verb: parse the recipe, make what is missing, print the account; or show what it would do."""
-    run_verb("pairs", args, _verb)
+    with near_bits_told(", or null to compare none"):
+        run_verb("pairs", args, _verb)
+
+
+@contextmanager
+def near_bits_told(more: str = "") -> Iterator[None]:
+    """Add what is accepted to what the schema says of a near_bits= that is no number."""
+    try:
+        yield
+    except ConfigError as error:
+        if str(error).startswith("near_bits: "):
+            raise ConfigError(f"{error}; accepted is a whole number from 0 to 12{more}") from error
+        raise
 
 
 def _verb(config: DictConfig, overrides: list[str]) -> None:
@@ -65,11 +78,24 @@ def _make(config: DictConfig, overrides: list[str]) -> None:
         f"found {summary.found} files: {summary.used} used ({splits}), {summary.rejected} rejected\n"
         f"made {summary.made} now, kept {summary.kept} made before: "
         f"{summary.pairs} pairs, in {summary.seconds:.1f} s\n"
+        + _weights(config.splits)
         + _likeness(summary)
+        + _unnamed(summary, out)
         + f"look at   {out / 'contact.png'}\n"
         + (f"rejected  {out / 'rejected.jsonl'}\n" if summary.rejected else "")
         + f"next      gantrans train experiment=restore data.root={out}"
     )
+
+
+def _weights(splits: DictConfig) -> str:
+    """Splits may be given as weights; as which shares they were taken."""
+    from gantrans.data.splits import normalised
+
+    total = sum(splits.values())
+    if abs(total - 1) < 1e-6:
+        return ""
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in normalised(dict(splits)).items())  # type: ignore[arg-type]
+    return f"splits    sum to {total:g}, not 1, and were taken as weights: {shares}\n"
 
 
 def _likeness(summary: PairsSummary) -> str:
@@ -77,6 +103,14 @@ def _likeness(summary: PairsSummary) -> str:
         return ""
     groups = f"{summary.groups} groups of images" if summary.groups > 1 else "1 group of images"
     return f"alike     {groups}, up to {summary.largest} in one; each group is in one split\n"
+
+
+def _unnamed(summary: PairsSummary, out: Path) -> str:
+    if not summary.unnamed:
+        return ""
+    what = "1 file" if summary.unnamed == 1 else f"{summary.unnamed} files"
+    where = f"to {out / 'unnamed'}, where training does not read"
+    return f"moved     {what} that lay among the pairs and no line of manifest.jsonl names, {where}\n"
 
 
 class _Launched(NamedTuple):

@@ -36,6 +36,8 @@ REFUSED = (
     "data.mask",
     "data.swap",
     "train.betas",
+    "train.init_from",
+    "train.lr_decay_by_depth",
     "run.dir",
 )
 
@@ -122,10 +124,11 @@ def go_on(config: DictConfig, folder: RunFolder, overrides: list[str], parts: Pa
 
     core, method, data = parts
     ranks = core.ranks
-    job = build_job(config, folder, core, data, method)
     if ranks.first:
         folder.make_folders()
-    if ranks.share(ranks.first and any(folder.checkpoints.iterdir())):
+    saved = ranks.share(ranks.first and any(folder.checkpoints.iterdir()))
+    job = build_job(config, folder, core, data, method, new=not saved)
+    if saved:
         _load(job, folder)
         set_base_rate(job.state.optimizers, config.train.lr)
     _check_stop(job, overrides)

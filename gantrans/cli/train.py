@@ -81,7 +81,7 @@ def begin(config: DictConfig, overrides: list[str], folder: RunFolder, parts: Pa
     from gantrans.build.training import build_job
 
     core, method, data = parts
-    job = build_job(config, folder, core, data, method)
+    job = build_job(config, folder, core, data, method, new=True)
     if core.ranks.first:
         folder.write("config.yaml", job.config_text)
         folder.make_folders()
@@ -111,10 +111,23 @@ def announce(job: Job) -> None:
     print(
         f"device    {job.core.describe()}{graph}; {job.workers} loader processes{_several(job)}", flush=True
     )
+    if job.state.step < job.freeze:
+        print(f"frozen    {_frozen(job)}")
     if job.pace.eager_because:
         print(f"note      no CUDA graph: {job.pace.eager_because}", file=sys.stderr)
     if not job.describable:
         print("note      the generator is a class of your own: no bundle will be written", file=sys.stderr)
+
+
+def _frozen(job: Job) -> str:
+    """What waits, and until when."""
+    from gantrans.training.depth import pretrained_part
+
+    generators = [job.state.networks[role.name] for role in job.method.roles if role.kind == "generator"]
+    waits = sum(p.numel() for network in generators for p in pretrained_part(network)) / 1e6
+    return (
+        f"until step {job.freeze}: {waits:.2f} M pretrained parameters, and the averages of their batch norm"
+    )
 
 
 def _several(job: Job) -> str:
@@ -143,14 +156,29 @@ def conclude(job: Job, report: Reporting) -> None:
 
 
 def _scores(v: dict[str, float]) -> str:
-    """The last validation: PSNR and SSIM where there are targets, else what can be said without."""
-    if "psnr" in v:
-        psnr = f"input {v['psnr_input']:6.2f} dB  output {v['psnr']:6.2f} dB  ({v['psnr_gain']:+.2f})"
-        ssim = f"input {v['ssim_input']:6.4f}     output {v['ssim']:6.4f}     ({v['ssim_gain']:+.4f})"
-        return f"    PSNR  {psnr}\n    SSIM  {ssim}"
+    """The last validation: what compares with targets where there are any, else what can be said without."""
+    from gantrans.metrics.table import LABELS, PER_IMAGE
+
+    compared = [name for name in (*PER_IMAGE, *LABELS) if name in v]
+    if compared:
+        return "\n".join(_score(name, v) for name in compared)
     said = {"cycle_l1": "round trip, mean error", "health_change": "output differs from input by"}
     lines = [f"    {text:<30} {v[name]:.4f} of 1" for name, text in said.items() if name in v]
     return "\n".join(lines)
+
+
+def _score(name: str, v: dict[str, float]) -> str:
+    """One metric: of the output, and of the input where that can be compared with the target too."""
+    from gantrans.metrics.table import PER_IMAGE
+
+    about = PER_IMAGE.get(name)
+    unit, digits = (about.unit, 2 if about.unit else 4) if about else ("", 4)
+    unit = f" {unit}" if unit else ""
+    before = v.get(f"{name}_input")
+    given = "" if before is None else f"input {before:7.{digits}f}{unit}  "
+    gain = "" if before is None else f"  ({v[name] - before:+.{digits}f})"
+    label = name.upper() if name in ("psnr", "ssim") else name
+    return f"    {label:<14} {given}output {v[name]:7.{digits}f}{unit}{gain}"
 
 
 def _program(name: str) -> str:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gantrans.cli.options import run_verb, way_of
-from gantrans.errors import ConfigError
+from gantrans.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+    from torch import nn
 
     from gantrans.inference.bundle import Card
 
@@ -31,9 +32,10 @@ def _translate(config: DictConfig, overrides: list[str]) -> None:
     del overrides
     source, out = Path(config.source).expanduser(), Path(config.out).expanduser()
     masks = None if config.masks is None else Path(config.masks).expanduser()
-    planned = plan(source, out, config.format, exact=masks is not None)
     network, card = load_bundle(Path(config.model).expanduser(), way_of(config.direction))
     card = _with_masks(config, card)
+    _choose_style(config, network, card)
+    planned = plan(source, out, _format(config.format, card), exact=masks is not None)
     keep_large_blocks()
     if len(planned) > 1:
         for_inference(network)
@@ -45,6 +47,36 @@ def _translate(config: DictConfig, overrides: list[str]) -> None:
     kept = f", {summary.kept} kept that were there (overwrite=true redoes them)" if summary.kept else ""
     counts = f"{summary.written} translated{kept}, {len(summary.failed)} failed"
     print(f"found {summary.found} images: {counts} -> {out}")
+
+
+def _choose_style(config: DictConfig, network: nn.Module, card: Card) -> None:
+    """Tell a model of arbitrary style which. Raises ConfigError, DataError."""
+    from gantrans.methods.style_fast import UNCUT, style_picture
+
+    told = callable(getattr(network, "set_style", None))
+    if config.style is None:
+        if told:
+            raise ConfigError(
+                f"model={config.model}: takes any style; give style=FILE, the picture that has it"
+            )
+        return
+    if not told:
+        raise ConfigError(f"style={config.style}: this model takes no style; leave it out")
+    path = Path(config.style).expanduser()
+    if not path.is_file():
+        raise DataError(f"style={path}: no such file")
+    network.set_style(style_picture(path, UNCUT, grey=card.source_mode == "grey"))  # type: ignore[operator]
+
+
+def _format(asked: str, card: Card) -> str:
+    """Label maps are PNG files. Raises ConfigError where another format is asked for."""
+    if card.target_mode != "labels":
+        return asked
+    if asked not in ("keep", "png"):
+        raise ConfigError(
+            f"format={asked}: this model makes label maps, whose classes only png keeps; use png"
+        )
+    return "png"
 
 
 def _with_masks(config: DictConfig, card: Card) -> Card:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import nn
 from torch.optim import Adam, Optimizer
 
 # Wrapped by PyTorch so that dynamo, were it to look, would look away. Each wrapper asks its function for that
@@ -23,7 +22,7 @@ _STEP: Callable[..., Any] = getattr(Adam.step, "__wrapped__", Adam.step)
 class FusedAdam(Adam):
     """Adam (Kingma & Ba 2015), one kernel for all parameters. The same arithmetic, state and state dict."""
 
-    def __init__(self, parameters: Iterable[nn.Parameter], *, lr: float, betas: tuple[float, float]) -> None:
+    def __init__(self, parameters: Iterable[Any], *, lr: float, betas: tuple[float, float]) -> None:
         super().__init__(parameters, lr=lr, betas=betas, fused=True)
 
     @torch.no_grad()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -14,6 +16,7 @@ from tqdm import tqdm
 from gantrans.errors import ConfigError
 
 _OBJECT_STORE = 100 * 2**20  # bytes, of a cluster of our own; nothing of size travels through it
+_PROBE_S = 5.0  # in which a host that is there takes a connection
 _NOTE = 200  # letters of what Ray prints that are passed on
 _QUIET = {"log_to_driver": False, "logging_level": "ERROR"}
 _OWN = {"include_dashboard": False, "object_store_memory": _OBJECT_STORE}
@@ -40,6 +43,7 @@ def connected(ray: Any, address: str | None) -> Iterator[None]:
     os.environ.setdefault("RAY_COLOR_PREFIX", "0")
     asked = address or os.environ.get("RAY_ADDRESS")
     try:
+        _probe(asked)
         try:
             ray.init(address=asked or "auto", **(_OWN if asked == "local" else {}), **_QUIET)
         except ConnectionError:
@@ -57,6 +61,14 @@ def connected(ray: Any, address: str | None) -> Iterator[None]:
             yield
     finally:
         ray.shutdown()
+
+
+def _probe(address: str | None) -> None:
+    """Raise OSError where nobody listens at HOST:PORT; Ray would try for two minutes."""
+    found = re.fullmatch(r"(?:\w+://)?\[?(?P<host>[^\[\]/]+?)\]?:(?P<port>\d{1,5})", address or "")
+    if found:
+        with socket.create_connection((found["host"], int(found["port"])), timeout=_PROBE_S):
+            pass
 
 
 class _Notes(io.TextIOBase):

@@ -6,7 +6,7 @@ A draw is made first (`draw`), then applied to each picture (`Geometry.apply`), 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from PIL import Image
@@ -47,6 +47,25 @@ class Geometry:
         if self.mesh is None:
             return self.apply(mask)
         return self._turned(_warp_mask(mask, self.mesh, *self.box[2:]))
+
+    def apply_labels(self, labels: np.ndarray) -> np.ndarray:
+        """The same done to a label map, (H, W, 1) uint8: each pixel's class is that of the nearest."""
+        if self.mesh is None:
+            return self.apply(labels)
+        return self._turned(_warp_labels(labels, self.mesh, *self.box[2:]))
+
+    def magnified(self, factor: int) -> Geometry:
+        """The same place in a picture that is `factor` times as large. Raises ValueError for meshes."""
+        return self._at(tuple(side * factor for side in self.box)) if factor > 1 else self
+
+    def reduced(self, factor: int) -> Geometry:
+        """The inverse of `magnified`."""
+        return self._at(tuple(side // factor for side in self.box)) if factor > 1 else self
+
+    def _at(self, box: tuple[int, ...]) -> Geometry:
+        if self.mesh is not None:
+            raise ValueError("bent, turned or zoomed pictures have no such place")
+        return replace(self, box=box)
 
     def _turned(self, out: np.ndarray) -> np.ndarray:
         if self.flip:
@@ -151,6 +170,12 @@ def _warp(pixels: np.ndarray, mesh: np.ndarray, width: int, height: int) -> np.n
         for c in range(pixels.shape[2])
     ]
     return (np.clip(np.stack(planes, axis=2), 0, top) + 0.5).astype(pixels.dtype)
+
+
+def _warp_labels(labels: np.ndarray, mesh: np.ndarray, width: int, height: int) -> np.ndarray:
+    padded, cells = _cells(labels, mesh, width, height)
+    image = Image.fromarray(padded[..., 0])
+    return np.asarray(image.transform((width, height), Image.Transform.MESH, cells))[..., None]
 
 
 def _warp_mask(mask: np.ndarray, mesh: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gantrans.data.pixels import Shape, View, opaque
+from gantrans.data.pixels import Shape, View
 from gantrans.imaging.read import Header
 
 _LINE = 64  # bytes; places start on cache lines
@@ -72,9 +72,10 @@ class Cache:
         for view in views:
             found = self._kept(view)
             if found is None:
-                if view.path not in decoded:
-                    decoded[view.path] = opaque(view.path)
-                found = view.of(decoded[view.path])
+                file = (view.path, view.is_labels)
+                if file not in decoded:
+                    decoded[file] = view.decode()
+                found = view.of(decoded[file])
                 self._keep(view, found)
             pictures.append(found)
         return pictures

@@ -17,7 +17,7 @@ def misfits(
 ) -> dict[Path, str]:
     """The files of train and val that cannot be used for their size, with the reason."""
     sizes = {path: f.size for path, f in facts.items() if f.problem is None}
-    used = {path for path, split in survey.split_of.items() if split != "test"}
+    used = {path for path, split in survey.placed.items() if split != "test"}
     found = _unequal([pair for pair in survey.pairs if pair.source in used], sizes)
     halves = survey.layout == "side_by_side"
     targets = used - set(survey.of_role("source")) if survey.pairs else used

@@ -18,12 +18,14 @@ _SHARE = 0.8  # of equal stems, from which on two folders look like pairs
 @dataclass
 class Survey:
     """`splits`: the files of each split by role ("source", "target", "images", "unpaired"). `pairs`: those
-    that belong together. `unusable`: files that cannot be used as they lie, with the reason."""
+    that belong together. `unusable`: files that cannot be used as they lie, with the reason. `aside`: the
+    split in whose folders such a file lies."""
 
     layout: str
     splits: dict[str, dict[str, list[Path]]] = field(default_factory=dict)
     pairs: list[Item] = field(default_factory=list)
     unusable: dict[Path, str] = field(default_factory=dict)
+    aside: dict[Path, str] = field(default_factory=dict)
 
     def put(self, split: str, role: str, files: list[Path]) -> None:
         self.splits.setdefault(split, {}).setdefault(role, []).extend(files)
@@ -32,8 +34,14 @@ class Survey:
         return [path for roles in self.splits.values() for path in roles.get(role, [])]
 
     @property
-    def split_of(self) -> dict[Path, str]:
+    def placed(self) -> dict[Path, str]:
+        """The split of each file that has a part."""
         return {p: split for split, roles in self.splits.items() for files in roles.values() for p in files}
+
+    @property
+    def split_of(self) -> dict[Path, str]:
+        """The same, and of the files that cannot be used: what they show may be in another split as well."""
+        return self.aside | self.placed
 
 
 def survey(
@@ -96,9 +104,11 @@ def _paired(root: Path, without: Quarantine) -> Survey:
         found.put(split, "target", [pair.target for pair in pairs])
         for path in matched.alone:
             found.unusable[path] = "has no partner of the same path and stem"
+            found.aside[path] = split
         for clash in matched.clashes:
             for path in clash.files:
                 found.unusable[path] = f"two files here have the stem {clash.stem}, one partner is meant"
+                found.aside[path] = split
     return found
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from gantrans.imaging import decode, stored
+from gantrans.imaging.listing import irregular
 from gantrans.imaging.phash import has_features, phash
 from gantrans.imaging.read import FORMATS, UnreadableImage, read
 
@@ -55,6 +56,8 @@ def scan(files: Iterable[Path]) -> dict[Path, Facts]:
 def look_at(path: Path) -> Facts:
     """The facts of one file; never raises for what is in it."""
     began = time.perf_counter()
+    if (what := irregular(path)) is not None:
+        return Facts(0, "", what)
     try:
         with stored.opened(path) as stream:
             data = stream.read()

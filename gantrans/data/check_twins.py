@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gantrans.data import check_kin
 from gantrans.data.check_scan import Facts
 from gantrans.data.near import Union, near_pairs
 
@@ -28,7 +29,8 @@ class Twins:
 
 
 def find_twins(facts: Mapping[Path, Facts], splits: Mapping[Path, str], near_bits: int) -> list[Twins]:
-    """Groups of alike images among `facts`; those across splits first.
+    """Groups of alike images among `facts`; those across splits first. What one pair, its variants and its
+    tiles have in common is meant, and no group.
 
     near_bits: how many of 64 bits of two fingerprints may differ; 0 finds the same fingerprints only.
     """
@@ -39,8 +41,16 @@ def find_twins(facts: Mapping[Path, Facts], splits: Mapping[Path, str], near_bit
     one_of_each = [group[0] for group in by_bytes.values()]
     groups = [(group, True) for group in by_bytes.values() if len(group) > 1]
     groups += [(group, False) for group in _alike({p: sound[p] for p in one_of_each}, near_bits)]
-    twins = [_twins(group, exact, splits) for group, exact in groups]
+    kin = check_kin.originals(facts, splits)
+    twins = [_twins(group, exact, splits) for group, exact in groups if not _of_one_original(group, kin)]
     return sorted(twins, key=lambda t: (not t.across, not t.exact, t.files))
+
+
+def _of_one_original(group: list[Path], kin: Mapping[Path, tuple[str, str, str]]) -> bool:
+    """Not so where two files claim the same place, as source/a.png and source/a.jpg do."""
+    if any(path not in kin for path in group) or len({kin[path] for path in group}) > 1:
+        return False
+    return len({check_kin.side(path) for path in group}) == len(group)
 
 
 def _twins(group: list[Path], exact: bool, splits: Mapping[Path, str]) -> Twins:

@@ -5,10 +5,9 @@ Nothing here knows of batches, workers or time: `pair(epoch, index)` is a pure f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.random import Generator
@@ -19,92 +18,21 @@ from gantrans.data.augment import Augment, Geometry
 from gantrans.data.cache import NO_CACHE, Cache
 from gantrans.data.layouts import Item
 from gantrans.data.order import place
-from gantrans.data.pixels import MASK, Look, View, enlarged
+from gantrans.data.pixels import LABELS, Look, View, enlarged
+from gantrans.data.readers import Masked, Pair, Reader
 from gantrans.data.samples import Sample
-from gantrans.degrade.recipe import Recipe, crop_to_multiple, degrade
 from gantrans.errors import DataError
-
-Pair = tuple[np.ndarray, np.ndarray]  # source and target, (H, W, C), uint8 or uint16
-Masked = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # and where the source is covered (data/masks.py)
-
-
-class Reader(Protocol):
-    """How a layout's files become pairs."""
-
-    def views(self, item: Item, source: Look, target: Look) -> tuple[View, ...]:
-        """The pictures that a pair is made of."""
-        ...
-
-    def pair(self, item: Item, draw: int, pictures: list[np.ndarray], source: Look, target: Look) -> Masked:
-        """The pair, in its looks, and the mask of the source if one is known, from those pictures."""
-        ...
-
-
-@dataclass(frozen=True)
-class ReadFiles:
-    """A paired layout: two files; with `swap` they change places; with `masks` the mask too, where an item
-    has one. The draw plays no part."""
-
-    swap: bool = False
-    masks: bool = False
-
-    def views(self, item: Item, source: Look, target: Look) -> tuple[View, ...]:
-        files = (item.target, item.source) if self.swap else (item.source, item.target)
-        pair = View(files[0], source), View(files[1], target)
-        return (*pair, View(item.mask, Look(MASK, source.resize))) if self.masks and item.mask else pair
-
-    def pair(self, item: Item, draw: int, pictures: list[np.ndarray], source: Look, target: Look) -> Masked:
-        del item, draw, source, target
-        return pictures[0], pictures[1], pictures[2] if len(pictures) > 2 else None
-
-
-read_files = ReadFiles()
-
-
-@dataclass(frozen=True)
-class ReadHalves:
-    """A side-by-side file cut in the middle; `side` ("left" or "right") is the source."""
-
-    side: str
-
-    def views(self, item: Item, source: Look, target: Look) -> tuple[View, ...]:
-        other = {"left": "right", "right": "left"}[self.side]
-        return View(item.source, source, self.side), View(item.source, target, other)
-
-    def pair(self, item: Item, draw: int, pictures: list[np.ndarray], source: Look, target: Look) -> Masked:
-        return read_files.pair(item, draw, pictures, source, target)
-
-
-@dataclass(frozen=True)
-class DegradeClean:
-    """A clean image is the target; the source is drawn from the recipe for (seed, key, draw), with `masks`
-    the mask of what the recipe covers too, if it covers anything."""
-
-    recipe: Recipe
-    seed: int
-    masks: bool = False
-
-    def views(self, item: Item, source: Look, target: Look) -> tuple[View, ...]:
-        del source, target  # the recipe sees the file's own channels and size
-        return (View(item.target),)
-
-    def pair(self, item: Item, draw: int, pictures: list[np.ndarray], source: Look, target: Look) -> Masked:
-        clean = crop_to_multiple(pictures[0], self.recipe.scale)
-        degraded, params = degrade(self.recipe, clean, seed=self.seed, key=item.key, draw=draw)
-        mask = None
-        if self.masks and self.recipe.masked:
-            mask = self.recipe.mask(clean.shape[0], clean.shape[1], params)[..., None]
-            mask = Look(MASK, source.resize).of(mask)
-        return source.of(degraded), target.of(clean), mask
+from gantrans.imaging.labels import coloured, one_hot, palette
 
 
 @dataclass(frozen=True)
 class PairDataset:
-    """The images of one split. `source_mode` and `target_mode` are "rgb" or "grey"; `resampler` does what
-    augment.resize asks for (data/pixels.py).
+    """The images of one split. `source_mode` and `target_mode`: "rgb", "grey", or "labels", of which `pair`
+    gives `classes` channels (imaging/labels.py, one_hot). `resampler` does what augment.resize asks for.
 
-    Sources are 1/`scale` the size of their targets (recipe lowres, or such files). mask: "input" makes it the
-    last channel of what `pair` gives as the source.
+    Sources are 1/`scale` the size of their targets (recipe lowres, or such files); `pair` enlarges them
+    unless they are to stay `small`, for generators that enlarge. mask: "input" makes it the last channel of
+    the source.
     """
 
     items: list[Item]
@@ -116,6 +44,8 @@ class PairDataset:
     scale: int = 1
     resampler: str = "pillow"
     mask: str = "none"
+    classes: int = 0
+    small: bool = False
     cache: Cache = field(default=NO_CACHE, compare=False, repr=False)
 
     def __len__(self) -> int:
@@ -170,16 +100,31 @@ class PairDataset:
         May be read-only, and in any order of memory.
         """
         source, target, mask = self._whole(index, epoch)
-        source = enlarged(source, target)
         height, width = target.shape[:2]
         rng, geometry = self.geometry(epoch, index, height, width)
-        source = self.augment.jitter(rng, geometry.apply(source), self.augment.jitter_source)
-        target = self.augment.jitter(rng, geometry.apply(target), self.augment.jitter_target)
+        if self.small:
+            there = geometry.reduced(self.scale)
+        else:
+            source, there = enlarged(source, target), geometry
+        source = self._side(rng, there, source, self.source_mode, self.augment.jitter_source)
+        target = self._side(rng, geometry, target, self.target_mode, self.augment.jitter_target)
         if self.mask == "input":
             if mask is None:
                 raise DataError(f"{self.items[index].source}: has no mask, and data.mask=input needs one")
             source = masks.attached(source, geometry.apply_mask(masks.resized(mask, height, width)))
         return source, target
+
+    def shown(self, pixels: np.ndarray, side: str) -> np.ndarray:
+        """Pixels of "source" or "target" as a picture to look at: of label maps, their colours."""
+        mode = self.source_mode if side == "source" else self.target_mode
+        return coloured(pixels, palette(self.classes)) if mode == LABELS else pixels
+
+    def _side(
+        self, rng: Generator, geometry: Geometry, pixels: np.ndarray, mode: str, jitter: float
+    ) -> np.ndarray:
+        if mode == LABELS:
+            return one_hot(geometry.apply_labels(pixels), self.classes)
+        return self.augment.jitter(rng, geometry.apply(pixels), jitter)
 
     def geometry(self, epoch: int, index: int, height: int, width: int) -> tuple[Generator, Geometry]:
         """How an item of that size is cut and turned, and the generator, of which jitter draws next."""
@@ -189,8 +134,9 @@ class PairDataset:
                 f"{item.target}: {width}x{height} is smaller than the crop of {crop}; "
                 f"set augment.crop={min(height, width)} or less, or augment.resize={crop}"
             )
-        rng = draws.generator("augment", self.seed, item.key, epoch)
-        return rng, self.augment.draw(rng, height, width)
+        rng, cell = draws.generator("augment", self.seed, item.key, epoch), self.scale if self.small else 1
+        augment = replace(self.augment, crop=crop and crop // cell, resize=None) if cell > 1 else self.augment
+        return rng, augment.draw(rng, height // cell, width // cell).magnified(cell)
 
 
 def fingerprint(items: list[Item], root: Path) -> list[str]:

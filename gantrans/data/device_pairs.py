@@ -9,9 +9,10 @@ import numpy as np
 from gantrans import draws
 from gantrans.data import masks
 from gantrans.data.augment import Augment
-from gantrans.data.dataset import DegradeClean, PairDataset
+from gantrans.data.dataset import PairDataset
 from gantrans.data.order import place
 from gantrans.data.pixels import MODES, shorter_side, to_mode
+from gantrans.data.readers import DegradeClean
 from gantrans.data.samples import Sample
 from gantrans.degrade.recipe import crop_to_multiple
 from gantrans.degrade_batch.making import drawn, finished

@@ -64,7 +64,8 @@ class PairsSummary:
     """What became of the files of this job (or shard): found = used + rejected, used = made + kept.
 
     `pairs` were made of the used ones, more than one of each with variants or tiles. `groups` of images that
-    look alike are among all files of the source, the largest of `largest` images.
+    look alike are among all files of the source, the largest of `largest` images. `unnamed` files lay among
+    the pairs though the manifest did not name them, and were moved to OUT/unnamed.
     """
 
     found: int
@@ -77,6 +78,7 @@ class PairsSummary:
     seconds: float
     groups: int = 0
     largest: int = 0
+    unnamed: int = 0
 
 
 def make_pairs(job: PairsJob) -> PairsSummary:
@@ -110,7 +112,7 @@ def make_pairs(job: PairsJob) -> PairsSummary:
                             near.hear(job.out, share.label, result)
                         journal.append(result, again=result.entry["key"] in known.disputed)
                         tally.count(result)
-            merged = pairs_merge.merge(job.out, listing, journal, job.shards)
+            merged = pairs_merge.merge(job.out, listing, journal, job.recipe, job.shards)
     except OSError as error:
         raise storage_error(Path(error.filename or job.out), error) from error
     if not merged.used and listing and merged.rejected == len(listing):
@@ -119,7 +121,7 @@ def make_pairs(job: PairsJob) -> PairsSummary:
             f"source={job.source}: none of {len(listing)} files can be used, first: {first['key']}: "
             f"{first['reason']}; all reasons are in {job.out / pairs_merge.REJECTED}"
         )
-    return tally.summary(near, time.monotonic() - started)
+    return tally.summary(near, merged.unnamed, time.monotonic() - started)
 
 
 def _check_bits(bits: int | None) -> None:
@@ -170,7 +172,7 @@ class _Tally:
             self.per_split[result.entry["split"]] += 1
             self.pairs += len(result.entries)
 
-    def summary(self, near: Near | None, seconds: float) -> PairsSummary:
+    def summary(self, near: Near | None, unnamed: int, seconds: float) -> PairsSummary:
         kinds = self.kinds
         return PairsSummary(
             found=kinds.total(),
@@ -183,4 +185,5 @@ class _Tally:
             seconds=seconds,
             groups=near.groups.count if near else 0,
             largest=near.groups.largest if near else 0,
+            unnamed=unnamed,
         )

@@ -11,34 +11,31 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from gantrans.data import pairs_prints
+from gantrans.data import pairs_prints, pairs_unnamed
+from gantrans.data.pairs_contact import PAIRS, contact
 from gantrans.data.pairs_index import Index
 from gantrans.data.pairs_journal import WORK, Journal, journals, locked, try_lock
-from gantrans.data.pairs_worker import ALL_ROLES, ROLES, Entry
+from gantrans.data.pairs_worker import Entry
 from gantrans.data.shards_key import limit_mib
-from gantrans.data.shards_read import path_of
 from gantrans.data.shards_write import pack
-from gantrans.imaging import sheet
-from gantrans.imaging.read import UnreadableImage, read
+from gantrans.degrade.recipe import Recipe
 from gantrans.imaging.write import TEMPORARY, encode, flush, sync_folder, write_atomic
 
 MANIFEST, REJECTED, CONTACT = "manifest.jsonl", "rejected.jsonl", "contact.png"
-_CONTACT_PAIRS, _PAIRS_A_ROW = 12, 2
-_CELLS = (96, 360)  # the least and the largest side of a picture in the sheet, px
 
 
 @dataclass(frozen=True)
 class Merged:
-    """How many originals of the listing are used and rejected by now, and the first of the latter."""
+    """How many originals of the listing are used and rejected by now, and the first of the latter; how many
+    files that nothing names were moved away."""
 
     used: int
     rejected: int
     first_rejected: Entry | None
+    unnamed: int = 0
 
 
 def known(out: Path, last: Path | None = None) -> Index:
@@ -56,7 +53,9 @@ def known(out: Path, last: Path | None = None) -> Index:
     return index
 
 
-def merge(out: Path, listing: list[str], journal: Journal, shards: int | str | None = None) -> Merged:
+def merge(
+    out: Path, listing: list[str], journal: Journal, recipe: Recipe, shards: int | str | None = None
+) -> Merged:
     """Make OUT tell what is known now, and clear away the journals of those that are done or dead.
 
     The manifest is written last: whatever kills this leaves a journal or the manifest to go on from.
@@ -72,7 +71,8 @@ def merge(out: Path, listing: list[str], journal: Journal, shards: int | str | N
             with _written(out / MANIFEST, index.sorted_lines()) as manifest:
                 if manifest.changed or not (out / CONTACT).exists():
                     flush()  # pairs were written without waiting for the disk; the manifest vouches for them
-                    _write_changed(out / CONTACT, _contact(out, manifest))
+                    shown = contact(out, manifest.some(PAIRS), recipe)
+                    _write_changed(out / CONTACT, encode(out / CONTACT, shown))
                 with _written(out / REJECTED, index.sorted_lines(rejected=True)) as rejected:
                     index.close()
                     rejected.put()
@@ -81,18 +81,19 @@ def merge(out: Path, listing: list[str], journal: Journal, shards: int | str | N
             path.unlink(missing_ok=True)
         if not at_work:
             if done:  # shares that are left still add pairs
-                _finish(out, manifest.lines, shards)
+                merged = replace(merged, unnamed=_finish(out, manifest.lines, shards))
             _sweep(out)
     return merged
 
 
-def _finish(out: Path, pairs: int, shards: int | str | None) -> None:
+def _finish(out: Path, pairs: int, shards: int | str | None) -> int:
     for path in pairs_prints.files(out):
         path.unlink(missing_ok=True)
     mib = limit_mib(shards, pairs, out)
     if mib is not None:
         with known(out) as index:
             pack(out, index.used, mib)
+    return pairs_unnamed.set_aside(out, out / MANIFEST)
 
 
 @dataclass
@@ -167,31 +168,3 @@ def _sweep(out: Path) -> None:
 def _write_changed(path: Path, data: bytes) -> None:
     if not (path.exists() and path.read_bytes() == data):
         write_atomic(path, data)
-
-
-def _contact(out: Path, manifest: _New) -> bytes:
-    """A sheet of up to twelve pairs, evenly spread over the sorted keys."""
-    chosen = manifest.some(_CONTACT_PAIRS)
-    columns = ALL_ROLES if any("mask" in entry for entry in chosen) else ROLES
-    rows, names = [], []
-    for start in range(0, len(chosen), _PAIRS_A_ROW):
-        group = chosen[start : start + _PAIRS_A_ROW]
-        rows.append([picture for entry in group for picture in _pair(out, entry)])
-        names.append(" | ".join(_label(entry) for entry in group))
-    if not any(rows):
-        rows, names = [[np.full((64, 64, 3), 255, np.uint8)]], ["no pairs yet"]
-    largest = max((max(picture.shape[:2]) for row in rows for picture in row), default=0)
-    cell = max(_CELLS[0], min(_CELLS[1], largest))
-    shown = sheet.grid(rows, [*columns] * _PAIRS_A_ROW, names, cell)
-    return encode(out / CONTACT, shown)
-
-
-def _label(entry: Entry) -> str:
-    return entry["target"].split("/", 2)[2] if "variant" in entry else entry["key"]
-
-
-def _pair(out: Path, entry: Entry) -> list[np.ndarray]:
-    try:
-        return [sheet.to_u8_rgb(read(path_of(out, entry, r)).pixels) for r in ALL_ROLES if r in entry]
-    except UnreadableImage:  # of another shard, deleted since; its own next run will see to it
-        return []

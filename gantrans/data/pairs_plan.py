@@ -52,9 +52,9 @@ def check(
             f"size={size}: accepted is a whole number from 1, a multiple of the recipe's scale {recipe.scale}"
         )
     _refuse_foreign(out)
-    found = re.fullmatch(r"(\d+)/(\d+)", "0/1" if shard is None else str(shard))
-    index, count = (int(found[1]), int(found[2])) if found else (1, 0)
-    if not count or index > count:
+    found = re.fullmatch(r"(\d+)/(\d+)", "1/1" if shard is None else str(shard))
+    index, count = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= index <= count:
         raise ConfigError(f"shard={shard}: accepted is I/N, as 1/3, 2/3 and 3/3 on three machines")
     return Share(index % count, count)
 
@@ -102,6 +102,8 @@ class Identity:
             write_text_atomic(out / RECIPE, recipe_text)
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(found, dict):
+                raise ValueError(f"holds {type(found).__name__}, not an object")
         except ValueError as error:
             raise ConfigError(f"{path}: is damaged ({error}); give another out=") from error
         wanted = asdict(self)

@@ -7,8 +7,6 @@ want of memory, or somebody may have. Nothing that a dead worker held is shared 
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
@@ -16,10 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
-from multiprocessing.process import BaseProcess
 
 from gantrans.data import pairs_worker
+from gantrans.data.pairs_process import Worker, begun, context
 from gantrans.data.pairs_worker import Result, Setup, Task
 from gantrans.errors import DataError
 
@@ -51,63 +48,13 @@ def results(
         yield from _Crew(setup, iter(tasks), workers, timeout_s).results(stop)
 
 
-def _context() -> BaseContext:
-    """Forking a process that has threads may hang it, so a clean one is forked."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")  # Windows
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["gantrans.data.pairs_worker"])
-    return context
-
-
-class _Worker:
-    """A process, its pipe, and the task it is at."""
-
-    def __init__(self, context: BaseContext, setup: Setup) -> None:
-        self.pipe, theirs = context.Pipe()
-        self.process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=pairs_worker.serve, args=(theirs, setup), daemon=True
-        )
-        self.process.start()
-        theirs.close()
-        self.ready = False
-        self.task: Task | None = None
-        self.since = 0.0  # monotonic seconds at which the task was handed over
-
-    def give(self, task: Task) -> None:
-        self.task, self.since = task, time.monotonic()
-        self.pipe.send(task)
-
-    def end(self, *, now: bool) -> None:
-        if now:
-            self.process.kill()
-        else:
-            with suppress(OSError):
-                self.pipe.send(None)
-        self.process.join(None if now else 5)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
-        self.pipe.close()
-
-    def how_it_ended(self) -> str:
-        """In words. A worker that closed its pipe is about to be gone."""
-        self.process.join(5)
-        code = self.process.exitcode
-        if code is None or code >= 0:
-            return "did not answer any more" if code is None else f"ended with exit code {code}"
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else "unknown"
-        memory = "; the system may want for memory: try fewer workers" if name == "SIGKILL" else ""
-        return f"was ended by signal {-code} ({name}){memory}"
-
-
 class _Crew:
     def __init__(self, setup: Setup, tasks: Iterator[Task], size: int, timeout_s: float | None) -> None:
         self.setup, self.size, self.timeout_s = setup, size, timeout_s
         self.coming, self.todo, self.again = tasks, deque[Task](), deque[Task]()
         self.second: set[str] = set()  # keys of the images that had their second chance
-        self.context = _context()
-        self.workers: list[_Worker] = []
+        self.context = context()
+        self.workers: list[Worker] = []
         self.failure: Exception | None = None
         self.false_starts = 0
 
@@ -130,7 +77,7 @@ class _Crew:
         if stop.signal is None and self.failure is None:
             wanted = min(self.size, busy + len(self.todo)) or min(1, len(self.again))
             while len(self.workers) < wanted:
-                self.workers.append(_Worker(self.context, self.setup))
+                self.workers.append(begun(self.context, self.setup))
             for worker in [w for w in self.workers if w.ready and w.task is None]:
                 if self.todo:
                     task = self.todo.popleft()
@@ -155,7 +102,7 @@ class _Crew:
                 if late and not worker.pipe.poll():
                     yield self._hung(worker)
 
-    def _answer(self, worker: _Worker) -> Iterator[Result]:
+    def _answer(self, worker: Worker) -> Iterator[Result]:
         try:
             answer: Result | Exception | None = worker.pipe.recv()
         except (EOFError, OSError):
@@ -170,13 +117,13 @@ class _Crew:
         else:
             yield answer
 
-    def _hung(self, worker: _Worker) -> Result:
+    def _hung(self, worker: Worker) -> Result:
         assert worker.task is not None
         self.workers.remove(worker)
         worker.end(now=True)
         return self._reject(worker.task, f"took longer than timeout_s={self.timeout_s:g} s")
 
-    def _died(self, worker: _Worker) -> Iterator[Result]:
+    def _died(self, worker: Worker) -> Iterator[Result]:
         self.workers.remove(worker)
         how = worker.how_it_ended()
         worker.end(now=True)

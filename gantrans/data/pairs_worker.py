@@ -19,7 +19,7 @@ from gantrans.data import pairs_image, shards_read
 from gantrans.data.pairs_image import ALL_ROLES, ROLES, Entry, Setup
 from gantrans.data.splits import SPLITS
 from gantrans.errors import DataError, GantransError
-from gantrans.imaging import phash
+from gantrans.imaging import listing, phash
 from gantrans.imaging.read import UnreadableImage
 
 __all__ = ["ALL_ROLES", "ROLES", "Entry", "Result", "Setup", "Task", "serve", "work"]
@@ -129,6 +129,8 @@ def rejected(key: str, reason: str, digest: str | None = None) -> Result:
 
 def _bytes(path: Path) -> bytes:
     try:
+        if (what := listing.irregular(path)) is not None:
+            raise DataError(what)
         if path.stat().st_size > MAX_BYTES:
             raise DataError(f"is larger than {MAX_BYTES // 2**30} GiB, more than an image that is read")
         return path.read_bytes()
@@ -143,9 +145,7 @@ def _files(entries: Iterable[Entry]) -> set[str]:
 def _begun(setup: Setup, task: Task) -> set[str]:
     """Files of this original, and of no other (see Making.family), as a worker that died may leave."""
     base = PurePosixPath(task.name)
-    parts = (r"(-r\d+c\d+)?" if setup.making.tile else "") + (
-        r"(-v\d+)?" if setup.making.variants > 1 else ""
-    )
+    parts = r"(-r\d+c\d+)?" * bool(setup.making.tile) + r"(-v\d+)?" * (setup.making.variants > 1)
     pattern = re.compile(re.escape(base.stem) + parts + r"\.(png|jpg|webp)")
     found = set()
     for split, role in product((task.split,) if task.split else SPLITS, ALL_ROLES):
@@ -167,7 +167,7 @@ def _remove(out: Path, names: Iterable[str]) -> None:
 def _is_sound(out: Path, entry: Entry) -> bool:
     """Whether all files of a pair are as they were written."""
     try:
-        there = [role for role in ALL_ROLES if role in entry]
+        there = (r for r in ALL_ROLES if r in entry)
         return all(_sha256(shards_read.content(out, entry, r)) == entry[f"{r}_sha256"] for r in there)
     except OSError:
         return False

@@ -13,18 +13,21 @@ import numpy as np
 
 from gantrans.data import masks
 from gantrans.imaging import colour, filters, ranges
+from gantrans.imaging.labels import read_labels
 from gantrans.imaging.read import Header, read
 
 MODES = {"rgb": 3, "grey": 1}
 RESAMPLERS = ("pillow", "torch")
+LABELS = "labels"  # the mode of a picture whose values are classes (imaging/labels.py)
 MASK = "mask"  # the mode of a picture that is a mask (data/masks.py)
 Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a picture is brought to: the channels of `mode` ("rgb", "grey", "mask"), then `resize` pixels on
-    the shorter side (None: the size it has), by `resampler` ("pillow", "torch"; see `resized`)."""
+    """What a picture is brought to: the channels of `mode` ("rgb", "grey", "labels", "mask"), then `resize`
+    pixels on the shorter side (None: the size it has), by `resampler` ("pillow", "torch"; see `resized`).
+    """
 
     mode: str = "rgb"
     resize: int | None = None
@@ -37,6 +40,8 @@ class Look:
             if self.resize is None:
                 return mask
             return masks.resized(mask, *_shorter(mask.shape[0], mask.shape[1], self.resize))
+        if self.mode == LABELS:
+            return pixels if self.resize is None else _nearest(pixels, self.resize)
         pixels = to_mode(pixels, self.mode)
         return shorter_side(pixels, self.resize, self.resampler) if self.resize else pixels
 
@@ -48,6 +53,14 @@ class View:
     path: Path
     look: Look | None = None
     half: str = ""
+
+    def decode(self) -> np.ndarray:
+        """The pixels of its file."""
+        return read_labels(self.path) if self.is_labels else opaque(self.path)
+
+    @property
+    def is_labels(self) -> bool:
+        return self.look is not None and self.look.mode == LABELS
 
     def of(self, pixels: np.ndarray) -> np.ndarray:
         """This picture, (H, W, C), from the pixels of its file; it may share their memory."""
@@ -63,7 +76,7 @@ class View:
             return height, width, header.channels
         if self.look.resize:
             height, width = _shorter(height, width, self.look.resize)
-        return height, width, {**MODES, MASK: 1}[self.look.mode]
+        return height, width, {**MODES, MASK: 1, LABELS: 1}[self.look.mode]
 
 
 def opaque(path: Path) -> np.ndarray:
@@ -75,6 +88,13 @@ def opaque(path: Path) -> np.ndarray:
 def to_mode(pixels: np.ndarray, mode: str) -> np.ndarray:
     """(H, W, C) in the channels of `mode`, "rgb" or "grey"."""
     return colour.to_rgb(pixels) if mode == "rgb" else colour.to_grey(pixels)
+
+
+def _nearest(labels: np.ndarray, side: int) -> np.ndarray:
+    height, width = _shorter(labels.shape[0], labels.shape[1], side)
+    rows = ((np.arange(height) + 0.5) * labels.shape[0] / height).astype(int)
+    columns = ((np.arange(width) + 0.5) * labels.shape[1] / width).astype(int)
+    return labels[rows[:, None], columns]
 
 
 def enlarged(source: np.ndarray, target: np.ndarray) -> np.ndarray:

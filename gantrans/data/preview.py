@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
 from gantrans.data import pairs_image, pairs_plan
 from gantrans.data.pairs_image import Setup
 from gantrans.data.preview_sheet import Layout, Panel, stacked
-from gantrans.degrade.base import Params
 from gantrans.degrade.recipe import Recipe, degrade
-from gantrans.degrade.trace import trace
-from gantrans.errors import ConfigError, DataError
+from gantrans.degrade.trace import told, trace
+from gantrans.errors import ConfigError, DataError, StorageError
 from gantrans.imaging import ranges
 from gantrans.imaging.listing import is_image_name
 from gantrans.imaging.read import UnreadableImage, read
 from gantrans.imaging.write import write
 
 IMAGES = 3
-_LONGEST_TEXT = 20
 _TRIES = 20  # images that are looked at, at most, for one that can be used
 
 
@@ -41,29 +39,6 @@ def panels(recipe: Recipe, clean: np.ndarray, *, seed: int, key: str, draw: int 
     if recipe.masked:
         mask = recipe.mask(height, width, params)
         yield Panel("mask", f"{(mask > 0).mean():.1%} covered", mask[..., None])
-
-
-def told(params: Params) -> str:
-    """The parameters that say something to a person, in their order: "quality 35, dither no, 3 boxes".
-
-    Seeds, positions and colours are left out.
-    """
-    return ", ".join(text for name, value in params.items() if (text := _told(name, value)))
-
-
-def _told(name: str, value: Any) -> str:
-    if name == "seed" or value is None or value in ("", "none"):
-        return ""
-    if isinstance(value, bool):
-        return f"{name} {'yes' if value else 'no'}"
-    if isinstance(value, float):
-        return f"{name} {float(f'{value:.3g}'):g}"
-    if isinstance(value, dict):
-        return f"{name} {' '.join(map(str, value))}" if value else ""
-    if isinstance(value, list | tuple):
-        return f"{len(value)} {name}" if value and isinstance(value[0], list | dict) else ""
-    text = str(value).strip(" ·")
-    return f"{name} {text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 3] + '...'}"
 
 
 def make_preview(setup: Setup) -> list[str]:
@@ -92,8 +67,17 @@ def make_preview(setup: Setup) -> list[str]:
             break
     if not lines:
         raise DataError(f"source={setup.source}: no image can be used, first: {passed_over[0]}")
-    write(setup.out, stacked(lines, headings))
+    _write(setup.out, stacked(lines, headings))
     return passed_over
+
+
+def _write(out: Path, shown: np.ndarray) -> None:
+    try:
+        write(out, shown)
+    except StorageError as error:  # some file systems, as /proc, say of a new file that there is no such one
+        if isinstance(error.__cause__, FileNotFoundError) and out.absolute().parent.is_dir():
+            raise StorageError(f"out={out}: no file can be made in that folder; give another out=") from error
+        raise
 
 
 def _check(setup: Setup) -> None:

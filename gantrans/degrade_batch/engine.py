@@ -52,7 +52,8 @@ def degrade_batch(
 ) -> list[np.ndarray]:
     """recipe.apply for many pictures at once, on a device: (H, W, C) uint8 or uint16, answered in kind.
 
-    They may differ in size and type; each has the parameters at its place. Raises ConfigError.
+    The way in for a training loop of your own (ours goes through data/device_pairs.py). Pictures may differ
+    in size and type; each has the parameters at its place, drawn by recipe.draw. Raises ConfigError.
     """
     packed = pack([program_of(recipe, *each) for each in zip(pictures, params, strict=True)]).to(device)
     made = [levels.permute(1, 2, 0).cpu().numpy() / np.float32(255) for levels in run(packed)]

@@ -8,6 +8,7 @@ from torch import Tensor
 from gantrans.degrade_batch.stacks import Given, half_up, padded, scalar, stacked
 
 _PARTS = 5  # inputs of each stage: starts and weights of rows, of columns, and how to round (weights.py)
+_FIRST = 1 << 13
 
 
 def resize(levels: Tensor, given: Given) -> Tensor:
@@ -22,13 +23,28 @@ def _resized(levels: Tensor, given: Given, first: int) -> Tensor:
     height, width = levels.shape[2:]
     rows = _matrix(padded(given, first), padded(given, first + 1), height)
     columns = _matrix(padded(given, first + 2), padded(given, first + 3), width)
-    across = torch.matmul(levels, columns.transpose(1, 2)[:, None])
+    columns, rows = columns.transpose(1, 2)[:, None], rows[:, None]
     if not given.whole:
-        return torch.matmul(rows[:, None], across).clamp(0, 255)
-    between, halves_up = stacked(given, first + 4).bool().view(-1, 2, 1, 1, 1).unbind(1)
-    across = torch.where(between, across.clamp(0, 255).round(), across)
-    made = torch.matmul(rows[:, None], across).clamp(0, 255)
-    return torch.where(halves_up, torch.floor(made + 0.5), made.round())
+        return torch.matmul(rows, torch.matmul(levels, columns)).clamp(0, 255)
+    by_pillow, halves_up = stacked(given, first + 4).bool().view(-1, 2, 1, 1, 1).unbind(1)
+    parts = [torch.matmul(levels, part) for part in _split(columns)]
+    across = torch.where(by_pillow, _whole(*parts), sum(parts))
+    parts = [torch.matmul(part, across) for part in _split(rows)]
+    made = sum(parts).clamp(0, 255)
+    made = torch.where(halves_up, torch.floor(made + 0.5), made.round())
+    return torch.where(by_pillow, _whole(*parts), made)
+
+
+def _split(weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Their first 13 bits and what is left: of Pillow's 22 bits, times whole levels, float32 sums either
+    exactly (the rest up to 128 taps)."""
+    coarse = torch.floor(weights * _FIRST) / _FIRST
+    return coarse, weights - coarse
+
+
+def _whole(coarse: Tensor, rest: Tensor) -> Tensor:
+    """Pillow's whole-number sum, half a level added, and cut to levels."""
+    return torch.floor(coarse + torch.floor(rest * _FIRST) / _FIRST + 0.5).clamp(0, 255)
 
 
 def _matrix(starts: Tensor, weights: Tensor, before: int) -> Tensor:

@@ -16,6 +16,7 @@ Band = tuple[
     np.ndarray, np.ndarray
 ]  # starts (out,) int32; weights (out, taps) float32, each row summing to 1
 BY_PILLOW = ("box", "bilinear", "bicubic", "lanczos")
+_PILLOWS_ONE = 1 << 22  # its weights of 8-bit pixels are whole numbers; float32 holds them
 METHODS = ("nearest", *BY_PILLOW, "area", "mipmap")
 
 
@@ -58,12 +59,15 @@ def stages(size: Sides, after: Sides, method: str, *, whole: bool) -> list[tuple
 
 def rounding(method: str, before: Sides, after: Sides) -> np.ndarray:
     """(2,) uint8. Whether 8-bit rows are rounded before columns are made: Pillow does, OpenCV does not. And
-    whether halves go up: they do in OpenCV's means of 2 x 2, elsewhere to the even one of two."""
+    whether halves go up: they do in Pillow, in OpenCV's means of 2 x 2 and its exact bilinear, elsewhere to
+    the even one of two.
+    """
     by_area = method == "area" or (
         method == "box" and before[0] % after[0] == 0 and before[1] % after[1] == 0
     )
-    halves = by_area and before == (2 * after[0], 2 * after[1])
-    return np.array([method in BY_PILLOW and not by_area, halves], np.uint8)
+    by_pillow = method in BY_PILLOW and not by_area
+    halves = method == "linear256" or before == (2 * after[0], 2 * after[1])
+    return np.array([by_pillow, by_pillow or halves], np.uint8)
 
 
 def _cubic(x: np.ndarray) -> np.ndarray:
@@ -93,7 +97,8 @@ def _pillow(before: int, after: int, method: str) -> Band:
     else:
         values = _FILTERS[method][1](np.abs(x))
     values = np.where(taps < (high - low)[:, None], values, 0)
-    return low.astype(np.int32), (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
+    share = values / values.sum(axis=1, keepdims=True)
+    return low.astype(np.int32), (np.round(share * _PILLOWS_ONE) / _PILLOWS_ONE).astype(np.float32)
 
 
 def _area(before: int, after: int) -> Band:
@@ -108,8 +113,8 @@ def _area(before: int, after: int) -> Band:
 def _area_enlarged(before: int, after: int) -> Band:
     """What OpenCV does where the picture grows: even inside a pixel, a slope where a new one lies on two."""
     places = np.arange(after)
-    starts = np.floor(places * before / after + 1e-9)
-    share = places + 1 - (starts + 1) * (after / before)
+    starts = np.floor(places * (1 / (after / before)))  # OpenCV's own double, a hair below some whole ones
+    share = (places + 1 - (starts + 1) * (after / before)).astype(np.float32)
     share = np.where(share <= 0, 0, share - np.floor(share))
     return _pairs(starts, share, before)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -16,7 +17,8 @@ _LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})  # what systems le
 
 
 def list_files(root: Path) -> list[str]:
-    """Every regular, non-hidden file below `root`, as sorted POSIX paths relative to it.
+    """Every non-hidden file below `root`, as sorted POSIX paths relative to it; links to nothing and pipes
+    too, so that whoever reads them can name them.
 
     Links are followed, but each real folder is visited once, so loops end. Raises DataError if `root` is not
     a folder that can be listed.
@@ -38,6 +40,14 @@ def is_image_name(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
 
 
+def irregular(path: Path) -> str | None:
+    """Why `path`, though it was listed, is no file that can be read: opening a pipe would wait for ever."""
+    try:
+        return None if stat.S_ISREG(path.stat().st_mode) else "is not a regular file"
+    except OSError:
+        return "is a link to nothing" if path.is_symlink() else None  # opening it says why
+
+
 def _walk(root: Path) -> Iterator[str]:
     """Real folders first, links to folders last, so that a link never takes its goal's place."""
     seen: set[Path] = set()
@@ -49,11 +59,18 @@ def _walk(root: Path) -> Iterator[str]:
             continue
         seen.add(real)
         for entry in _entries(root / prefix):
-            if entry.is_file():
-                yield prefix + entry.name
-            elif entry.is_dir():
+            if _is_folder(entry):
                 (links if entry.is_symlink() else folders).append(f"{prefix}{entry.name}/")
+            else:
+                yield prefix + entry.name
         links.sort(reverse=True)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -125,6 +125,14 @@ def _checked(image: Image.Image) -> Image.Image:
 
 
 @contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """A file as Pillow's image of an accepted kind and size, for those who ask for more than `read` tells;
+    whatever goes wrong inside the block is an UnreadableImage."""
+    with _refusals(path, None), _stream(path, None) as stream:
+        yield _checked(_open(stream))
+
+
+@contextmanager
 def _stream(path: Path, data: bytes | None) -> Iterator[BinaryIO]:
     """The file, opened without ever blocking on a pipe."""
     if data is not None:

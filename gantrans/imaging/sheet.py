@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -108,8 +110,22 @@ def _label(
 ) -> None:
     """Text cut to the width, its middle replaced by dots, since names differ at their ends."""
     font = ImageFont.load_default(max(9, size))
+    text = "".join(map(_drawable, text))
     shown, keep = text, len(text)
     while draw.textlength(shown, font) > width and keep > 2:
         keep -= 1
         shown = f"{text[: keep // 2]}...{text[len(text) - (keep - keep // 2) :]}"
     draw.text(at, shown, ink, font)
+
+
+@cache
+def _drawable(letter: str) -> str:
+    """The letter, or its number where the font would draw the box that it draws for all it lacks."""
+    lacks = not letter.isprintable() or _drawn(letter) == _drawn("\uffff")
+    return letter.encode("unicode_escape").decode() if lacks else letter
+
+
+def _drawn(letter: str) -> bytes:
+    plane = Image.new("L", (24, 24))
+    ImageDraw.Draw(plane).text((4, 4), letter, 255, ImageFont.load_default(9))
+    return plane.tobytes()

@@ -17,7 +17,9 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from gantrans.data.pixels import LABELS
 from gantrans.errors import CheckpointError
+from gantrans.imaging.labels import MOST_CLASSES
 from gantrans.imaging.write import write_atomic, write_text_atomic
 from gantrans.nets import catalogue
 
@@ -30,11 +32,14 @@ WAYS = ("to_target", "to_source")
 class Card:
     """What bundle.json says besides the weights.
 
-    source_mode, target_mode: "rgb" or "grey". value_range: what the network takes and gives. scale: the
-    source is enlarged this many times (bicubic) first. mask: "input" where the network's last input channel
-    is the mask of what is covered (1 hidden, in the range of the picture), else "none". outside: "copy" where
-    pixels whose mask is 0 are the source's, else "output". norm_statistics: "running" or "image" (see nets).
-    provenance: free facts (run, step, data, versions). metrics: of the validation that chose these weights.
+    source_mode, target_mode: "rgb", "grey" or "labels", of which the network has `classes` channels;
+    `ignore`: other values of label maps that stand for no class.
+    value_range: what the network takes and gives. scale: how many times larger the output is than the source,
+    which is enlarged (bicubic) first unless the network has a `scale` and does it. mask: "input" where the
+    network's last input channel is the mask of what is covered (1 hidden, in the range of the picture), else
+    "none". outside: "copy" where pixels whose mask is 0 are the source's, else "output". norm_statistics:
+    "running" or "image" (see nets). provenance: free facts (run, step, data, versions). metrics: of the
+    validation that chose these weights.
     """
 
     network: dict[str, Any]
@@ -44,10 +49,20 @@ class Card:
     norm_statistics: str = "running"
     mask: str = "none"
     outside: str = "output"
+    classes: int = 0
+    ignore: tuple[int, ...] = ()
     task: str = ""
     value_range: tuple[float, float] = (-1.0, 1.0)
     metrics: dict[str, float] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def enlarges(self) -> bool:
+        """Whether the network itself makes its output larger than its input."""
+        return self.network.get("arguments", {}).get("scale", 1) > 1
+
+    def channels(self, mode: str) -> int:
+        return {"rgb": 3, "grey": 1, LABELS: self.classes}[mode]
 
 
 def save_bundle(folder: Path, network: nn.Module, card: Card) -> None:
@@ -131,10 +146,15 @@ def _read_card(folder: Path) -> tuple[Card, dict[str, str]]:
     if not isinstance(file, str) or Path(file).name != file or not isinstance(weights.get("sha256"), str):
         raise CheckpointError(f"{path}: weights must give a file name in this folder and its sha256")
     known = {name: about[name] for name in Card.__dataclass_fields__ if name in about}
-    card = Card(**known)
+    if not _are_labels(known.get("ignore", [])):
+        raise CheckpointError(
+            f"{path}: ignore={known['ignore']!r}; accepted: a list of numbers from 0 to 255"
+        )
+    card = Card(**{**known, "ignore": tuple(known.get("ignore", ()))})
     accepted = {
-        "source_mode": ("rgb", "grey"),
-        "target_mode": ("rgb", "grey"),
+        "source_mode": ("rgb", "grey", LABELS),
+        "target_mode": ("rgb", "grey", LABELS),
+        "classes": tuple(range(MOST_CLASSES + 1)),
         "norm_statistics": ("running", "image"),
         "scale": tuple(range(1, 17)),
         "mask": ("none", "input"),
@@ -150,12 +170,21 @@ def _read_card(folder: Path) -> tuple[Card, dict[str, str]]:
     for side, mode in (("in", card.source_mode), ("out", card.target_mode)):
         found = arguments.get(f"{side}_channels", 3)
         masked = side == "in" and card.mask == "input"
-        if found != {"rgb": 3, "grey": 1}[mode] + masked:
+        if found != card.channels(mode) + masked:
             told = f"{mode} with a mask" if masked else mode
             raise CheckpointError(f"{path}: {told} does not go with {side}_channels={found}")
+    made = arguments.get("scale", 1)
+    if made not in (1, card.scale):
+        raise CheckpointError(
+            f"{path}: scale={card.scale} does not go with a network that enlarges {made!r} times"
+        )
     if card.outside == "copy" and (card.source_mode != card.target_mode or card.scale != 1):
         raise CheckpointError(f"{path}: outside='copy' needs equal modes and scale 1")
     return card, weights
+
+
+def _are_labels(found: Any) -> bool:
+    return isinstance(found, list) and all(type(v) is int and 0 <= v < MOST_CLASSES for v in found)
 
 
 def _read_weights(path: Path, sha256: str) -> dict[str, torch.Tensor]:

@@ -9,10 +9,12 @@ import numpy as np
 from tqdm import tqdm
 
 from gantrans.data import masks as mask_files
+from gantrans.data.pixels import LABELS
 from gantrans.errors import ConfigError, DataError
 from gantrans.imaging import filters, ranges
+from gantrans.imaging.labels import palette, read_labels, write_labels
 from gantrans.imaging.listing import list_images
-from gantrans.imaging.read import UnreadableImage, probe, read
+from gantrans.imaging.read import Picture, UnreadableImage, probe, read
 from gantrans.imaging.write import storage_error, write
 from gantrans.inference.predictor import Predictor
 
@@ -146,8 +148,13 @@ def translate(
 
 def translate_file(predictor: Predictor, path: Path, target: Path, mask: Path | None = None) -> None:
     """Translate one file, with its alpha channel carried over. Raises DataError where its mask is misfit."""
-    picture = read(path)
-    output = predictor(picture.pixels, None if mask is None else _fitting(mask, path, picture.pixels))
+    told = predictor.card.source_mode == LABELS
+    picture = Picture(read_labels(path)) if told else read(path)
+    known = None if mask is None else _fitting(mask, path, picture.pixels)
+    try:
+        output = predictor(picture.pixels, known)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
     alpha = picture.alpha
     if alpha is not None and alpha.shape != output.shape[:2]:
         height, width = output.shape[:2]
@@ -157,7 +164,10 @@ def translate_file(predictor: Predictor, path: Path, target: Path, mask: Path | 
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise storage_error(target.parent, error) from error
-    write(target, output, alpha)
+    if predictor.card.target_mode == LABELS:
+        write_labels(target, output, palette(predictor.card.classes))
+    else:
+        write(target, output, alpha)
 
 
 def _fitting(mask: Path, path: Path, pixels: np.ndarray) -> np.ndarray:

@@ -102,6 +102,13 @@ def gap(real_logits: Logits, fake_logits: Logits) -> Tensor:
     return real - fake
 
 
+def relative(a: Logits, b: Logits) -> tuple[Logits, Logits]:
+    """Each scale's logits less the mean of the other side's (Jolicoeur-Martineau 2018, equation 5)."""
+    pairs = list(zip(per_scale(a), per_scale(b), strict=True))
+    ours, theirs = [x - y.mean() for x, y in pairs], [y - x.mean() for x, y in pairs]
+    return (ours, theirs) if isinstance(a, list) else (ours[0], theirs[0])
+
+
 def _total(formula: Formula, logits: Logits) -> Tensor:
     first, *others = (formula(x).mean() for x in per_scale(logits))
     return sum(others, first)

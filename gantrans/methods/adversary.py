@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gantrans.losses import penalty
-from gantrans.losses.gan import GanLoss, gap
+from gantrans.losses.gan import GanLoss, gap, relative
 from gantrans.losses.pixel import feature_matching
 from gantrans.methods.base import Phase, Role, check_counts, check_weights
 from gantrans.nets.augmenter import POLICIES, Augmenter
@@ -52,12 +52,18 @@ class Restraint:
 class Adversary:
     """One loss and one restraint, for every discriminator of a method; `gan` as in losses/gan.py.
 
+    relativistic: logits are first held against the mean of the other side's (RaGAN, Jolicoeur-Martineau 2018,
+    section 4.2), and the generator's loss asks of both sides: it then needs the real images too.
+
     Raises ValueError where the two do not go together, naming keys of `adversary`.
     """
 
-    def __init__(self, gan: str, restraint: Restraint | None = None) -> None:
+    def __init__(self, gan: str, restraint: Restraint | None = None, *, relativistic: bool = False) -> None:
         self.restraint = restraint or Restraint()
         self.loss = GanLoss(gan, self.restraint.smooth)
+        self.relativistic = relativistic
+        if relativistic and gan not in ("vanilla", "lsgan"):
+            raise ValueError(f"relativistic=true goes with gan=vanilla or lsgan; found gan={gan}")
         if gan == "wgan" and not self.restraint.gradient_penalty:
             raise ValueError(
                 "gan=wgan has no meaning without a penalty: set adversary.gradient_penalty=10 (WGAN-GP)"
@@ -96,6 +102,8 @@ class Adversary:
         shown_real, shown_fake = self._shown(networks, role, real), self._shown(networks, role, fake)
         discriminator = networks[role]
         fake_logits, real_logits = discriminator(shown_fake), discriminator(shown_real)
+        if self.relativistic:
+            real_logits, fake_logits = relative(real_logits, fake_logits)
         real_term, fake_term = self.loss.discriminator(real_logits, fake_logits)
         total = 0.5 * (real_term + fake_term)
         metrics = {"D_real": real_term, "D_fake": fake_term, "D_gap": gap(real_logits, fake_logits)}
@@ -111,9 +119,19 @@ class Adversary:
             augmenter.observe(self.loss.confidence(real_logits), len(shown_real))
         return total, {name + suffix: value.detach() for name, value in metrics.items()}
 
-    def generator_loss(self, networks: Networks, role: str, fake: list[Tensor]) -> Tensor:
-        """How far the discriminator `role` is from taking `fake` for real, 0-d."""
-        return self.loss.generator(networks[role](self._shown(networks, role, fake)))
+    def generator_loss(
+        self, networks: Networks, role: str, fake: list[Tensor], real: list[Tensor] | None = None
+    ) -> Tensor:
+        """How far the discriminator `role` is from taking `fake` for real, 0-d; relativistic: for more real
+        than `real`, and those for less."""
+        fake_logits = networks[role](self._shown(networks, role, fake))
+        if not self.relativistic:
+            return self.loss.generator(fake_logits)
+        if real is None:
+            raise ValueError("a relativistic loss needs the real images")
+        real_logits = networks[role](self._shown(networks, role, real))
+        real_term, fake_term = self.loss.discriminator(*relative(fake_logits, real_logits))
+        return 0.5 * (real_term + fake_term)
 
     def feature_loss(self, networks: Networks, role: str, real: list[Tensor], fake: list[Tensor]) -> Tensor:
         """How far the discriminator's features of `fake` are from those of `real` (feature matching), 0-d."""

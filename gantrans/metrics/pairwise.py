@@ -1,6 +1,6 @@
-"""How near an output is to its target, image by image: PSNR and SSIM of x01 tensors (N, C, H, W) -> (N,).
+"""How near an output is to its target, image by image: PSNR, SSIM, MS-SSIM of x01 (N, C, H, W) -> (N,).
 
-Both run in the images' own precision, at least float32, and use no convolution, which TF32 would blur.
+All run in the images' own precision, at least float32, and use no convolution, which TF32 would blur.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 PSNR_CAP_DB = 100.0
 WINDOW_PX = 11
 SIGMA_PX = 1.5
+SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # exponents, fine to coarse (Wang et al. 2003, section 3.2)
+SMALLEST = 2 ** (len(SCALES) - 1)  # pixels a side, so that one is left on the coarsest scale
 
 
 def psnr(output_x01: Tensor, target_x01: Tensor) -> Tensor:
@@ -41,7 +44,34 @@ def ssim(output_x01: Tensor, target_x01: Tensor) -> Tensor:
     Windows of 11 x 11 pixels weighted by a Gaussian of sigma 1.5 pixels, K1 = 0.01, K2 = 0.03, data range 1.
     In images with a side shorter than 11 the window is the largest odd square that fits.
     """
+    luminance, structure = _similarity(*_wide_pair(output_x01, target_x01))
+    return (luminance * structure).mean((1, 2, 3))
+
+
+def ms_ssim(output_x01: Tensor, target_x01: Tensor) -> Tensor:
+    """Multi-scale structural similarity (Wang, Simoncelli & Bovik 2003), 0 to 1, over five scales.
+
+    Each halves the last by means of 2 x 2 pixels. Contrast and structure count on every scale, luminance on
+    the coarsest, with the paper's exponents; means over channels and windows, 0 where one is negative. Where
+    a side is shorter than 176 pixels the coarse scales have smaller windows, as in `ssim`, which those of
+    published figures have not; below 16 pixels there is nothing to measure: NaN.
+    """
     x, y = _wide_pair(output_x01, target_x01)
+    if min(x.shape[-2:]) < SMALLEST:
+        return x.new_full((len(x),), math.nan)
+    result = x.new_ones(len(x))
+    for number, exponent in enumerate(SCALES):
+        if number:
+            x, y = F.avg_pool2d(x, 2), F.avg_pool2d(y, 2)
+        luminance, structure = _similarity(x, y)
+        last = number == len(SCALES) - 1
+        mean = (luminance * structure if last else structure).mean((1, 2, 3))
+        result = result * mean.clamp(min=0) ** exponent
+    return result
+
+
+def _similarity(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Luminance, and contrast times structure, of every window (Wang et al. 2004, equations 6 and 13)."""
     side = min(WINDOW_PX, *x.shape[-2:])
     weights = _gaussian(side - 1 + side % 2)
     mean_x, mean_y = _smooth(x, weights), _smooth(y, weights)
@@ -50,8 +80,7 @@ def ssim(output_x01: Tensor, target_x01: Tensor) -> Tensor:
     cov = _smooth(x * y, weights) - mean_x * mean_y
     c1, c2 = 0.01**2, 0.03**2
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    contrast_structure = (2 * cov + c2) / (var_x + var_y + c2)
-    return (luminance * contrast_structure).mean((1, 2, 3))
+    return luminance, (2 * cov + c2) / (var_x + var_y + c2)
 
 
 def _wide_pair(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,8 +14,16 @@ RANGES = {
     "downs": (0, 4),
     "layers": (1, 6),
     "scales": (2, 4),
+    "growth": (1, 256),
+    "working_px": (0, 8192),
 }
-SWITCHES = ("dropout", "residual", "spectral", "antialias")
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "norm": NORMS,
+    "scale": (1, 2, 3, 4, 8),
+    "upsample": ("pixelshuffle", "resize"),
+    "encoder": ("plain", "resnet34"),
+}
+SWITCHES = ("dropout", "residual", "spectral", "antialias", "attention", "pretrained")
 
 
 def checked(**arguments: Any) -> dict[str, Any]:
@@ -39,9 +47,13 @@ def _check(name: str, value: Any) -> None:
     if name in SWITCHES:
         if not isinstance(value, bool):
             raise ValueError(f"{name}={value!r}: accepted are true and false")
-    elif name == "norm":
-        if value not in NORMS:
-            raise ValueError(f"norm={value!r}: accepted are {', '.join(NORMS)}")
+    elif name in CHOICES:
+        accepted = CHOICES[name]
+        if isinstance(value, bool) or value not in accepted:
+            raise ValueError(f"{name}={value!r}: accepted are {', '.join(map(str, accepted))}")
+    elif name == "saturation":
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 4:
+            raise ValueError(f"{name}={value!r}: accepted are numbers from 0 to 4")
     else:
         low, high = RANGES[name]
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:

@@ -13,18 +13,36 @@ from typing import Any
 import torch
 from torch import nn
 
+from gantrans.nets.adain import AdaINGenerator
+from gantrans.nets.colorizer import Colorizer
 from gantrans.nets.patchgan import MultiScalePatchGAN, PatchGAN, PixelGAN
+from gantrans.nets.pretrained_unet import PretrainedUNet
+from gantrans.nets.remover import MaskedUNet
 from gantrans.nets.resnet import ResNetGenerator
+from gantrans.nets.superres import RRDBNet, SRResNet
 from gantrans.nets.unet import UNet
 
 CLASSES: dict[str, type[nn.Module]] = {
-    cls.__name__: cls for cls in (UNet, ResNetGenerator, PatchGAN, MultiScalePatchGAN, PixelGAN)
+    cls.__name__: cls
+    for cls in (
+        UNet,
+        ResNetGenerator,
+        SRResNet,
+        RRDBNet,
+        Colorizer,
+        MaskedUNet,
+        PatchGAN,
+        MultiScalePatchGAN,
+        PixelGAN,
+        AdaINGenerator,
+        PretrainedUNet,
+    )
 }
 MOST_PARAMETERS = 1_000_000_000  # 4 GB in float32; the largest of the papers has 54 M
 
 
 def describe(network: nn.Module) -> dict[str, Any]:
-    """{"name": class, "arguments": every constructor argument} of one of our networks; JSON can hold it.
+    """{"name": class, "arguments": those that decide its shape} of one of our networks; JSON can hold it.
 
     Raises ValueError for any other class.
     """

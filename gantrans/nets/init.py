@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrize import is_parametrized
 
 from gantrans.nets.blocks import zero
+from gantrans.nets.upscale import PixelShuffleUp
 
 # Draws a weight in place, given the gain.
 KINDS: dict[str, Callable[[Tensor, float], object]] = {
@@ -47,6 +48,9 @@ def init_weights(network: nn.Module, kind: str = "normal", gain: float = 0.02) -
             continue
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+    for module in network.modules():
+        if isinstance(module, PixelShuffleUp):
+            module.icnr()
     head = getattr(network, "head", None)
     if getattr(network, "residual", False) and isinstance(head, nn.Module):
         zero(head)

@@ -46,8 +46,8 @@ class Job:
     `stop_at` leaves at that step, saved, although the schedule goes on to `total`.
 
     `cards` describe the bundle of each way; none is written where a generator is the user's own class, and so
-    not `describable`. `stages`: who trains when (training/stages.py); () is everyone, always. `data` says in
-    words what the run learns from.
+    not `describable`. `stages`: who trains when (training/stages.py); () is everyone, always. `freeze`: for
+    so many steps what is pretrained waits (training/depth.py). `data` says in words what the run learns from.
     """
 
     run: RunFolder
@@ -70,4 +70,5 @@ class Job:
     stop_at: int | None = None
     describable: bool = True
     stages: tuple[Stage, ...] = ()
+    freeze: int = 0
     pace: Pace = Pace()

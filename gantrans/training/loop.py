@@ -47,7 +47,8 @@ def train(job: Job) -> Reporting:
             clock.start()
             while not clock.finished:
                 raw = _next(stream, clock)
-                step(raw, rate=_rate(job), who=who_trains(job.stages, state.step, state.total))
+                who, frozen = who_trains(job.stages, state.step, state.total), state.step < job.freeze
+                step(raw, rate=_rate(job), who=who, frozen=frozen)
                 clock.tick()
                 _work_through_duties(job, report)
                 _show(bar, job, report)
@@ -156,8 +157,6 @@ def _show(bar: tqdm, job: Job, report: Reporting) -> None:
     if bar.total != job.state.total:
         bar.total = job.state.total
     bar.update(job.state.step - bar.n)
-    if "psnr" in report.validated and not bar.disable:
-        bar.set_postfix_str(
-            f"val PSNR {report.validated['psnr']:.2f} dB ({report.validated['psnr_gain']:+.2f})",
-            refresh=False,
-        )
+    chosen = job.best or "psnr"
+    if chosen in report.validated and not bar.disable:
+        bar.set_postfix_str(f"val {chosen} {report.validated[chosen]:.4g}", refresh=False)

@@ -54,6 +54,8 @@ class Reporting:
         self._validated_at = state.step
         metric = job.best or "step"
         value = self.validated.get(metric, float(state.step))
+        if metric in job.validation.lower:
+            value = -value  # what is lower is better
         if state.best.get("metric") != metric or value > state.best["value"]:
             state.best = {"metric": metric, "value": value, "step": state.step}
             if self.ranks.first:
@@ -124,6 +126,6 @@ class Reporting:
         if not job.describable:
             return
         for way, role in translators(job.method.roles).items():
-            provenance = {**job.cards[way].provenance, "step": job.state.step}
+            provenance = {**job.cards[way].provenance, **job.state.origin, "step": job.state.step}
             card = replace(job.cards[way], metrics=self.validated, provenance=provenance)
             save_bundle(bundle_folder(job.run.bundle, way), job.state.averages[role], card)

@@ -82,6 +82,7 @@ class State:
     best: metric, value and step of the best validation.
     data: what the training images were, as a hash, so that a change is noticed.
     helpers: roles of the networks that are neither generators nor discriminators.
+    origin: the weights that the run started from, if not at random; plain values.
     """
 
     networks: dict[str, nn.Module]
@@ -96,6 +97,7 @@ class State:
     meter: Meter = field(default_factory=Meter)
     data: str = ""
     helpers: tuple[str, ...] = ()
+    origin: dict[str, Any] = field(default_factory=dict)
 
     def own(self) -> dict[str, Any]:
         """What each of several processes has for itself: what helpers saw (as a history of images), and the
@@ -122,6 +124,7 @@ class State:
             "budget": self.budget,
             "best": dict(self.best),
             "data": self.data,
+            "origin": self.origin,
             "meter": {"sums": self.meter.sums, "counts": dict(self.meter.counts)},
         }
 
@@ -140,6 +143,7 @@ class State:
                 self.scaler.load_state_dict(saved["scaler"])
             self.step, self.total, self.budget = saved["step"], saved["total"], saved["budget"]
             self.seconds, self.best, self.data = saved["seconds"], dict(saved["best"]), saved["data"]
+            self.origin = dict(saved.get("origin", {}))
             self.meter.load(saved["meter"]["sums"], saved["meter"]["counts"])
             self._load_own([None, *saved.get("others", ())], rank)
         except (KeyError, RuntimeError, ValueError, TypeError) as error:

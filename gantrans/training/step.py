@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from gantrans.core.adam import FusedAdam
 from gantrans.core.device import Core
 from gantrans.core.seed import seed_torch
 from gantrans.methods.base import Method, Phase
+from gantrans.training.depth import SHARE, held_still, optimizer_groups
 from gantrans.training.ema import ema_decay, update_ema
 from gantrans.training.forwards import Forwards, cut
 from gantrans.training.guard import NanGuard
@@ -24,10 +25,12 @@ from gantrans.types import Batch, Metrics
 
 @dataclass(frozen=True)
 class Variant:
-    """What a step does, apart from the numbers that it does it with: who trains, in which updates."""
+    """What a step does, apart from the numbers that it does it with: who trains, in which updates, and
+    whether what is pretrained in the generators waits (depth.py)."""
 
     who: str
     phases: tuple[Phase, ...]
+    frozen: bool = False
 
 
 def train_step(
@@ -41,20 +44,22 @@ def train_step(
     rate: float,
     ema: float,
     who: str = BOTH,
+    frozen: bool = False,
     accumulate: int = 1,
 ) -> None:
     """Advance `state` by one step. `rate` is the learning-rate factor of this step, `ema` the decay, `who`
-    trains in it (training/stages.py), `accumulate` the parts that the batch is cut into."""
+    trains in it (training/stages.py); `frozen`: what is pretrained does not (depth.py); `accumulate`: the
+    parts that the batch is cut into."""
     seed_torch("step", seed, state.step, *core.ranks.address)
-    variant = variant_of(method, who, state.step)
+    variant = variant_of(method, who, state.step, frozen=frozen)
     set_rates(state, variant, rate, core)
     decay = ema_decay(ema, state.step)
     names = advance(state, batch, method, core, guard, variant, decay=decay, parts=accumulate)
     count(state, guard, names, batch.keys)
 
 
-def variant_of(method: Method, who: str, step: int) -> Variant:
-    return Variant(who, active(method.phases, method.roles, who, step))
+def variant_of(method: Method, who: str, step: int, *, frozen: bool = False) -> Variant:
+    return Variant(who, active(method.phases, method.roles, who, step), frozen)
 
 
 def set_rates(state: State, variant: Variant, rate: float, core: Core) -> None:
@@ -88,8 +93,10 @@ def advance(
     forwards = Forwards(method, state.networks, core, cut(batch, parts), variant.phases, variant.who)
     losses: list[Tensor] = []
     metrics: Metrics = {}
-    for phase in variant.phases:
-        metrics |= _update(state, phase, forwards, method, core, losses)
+    generators = [state.networks[role.name] for role in method.roles if role.kind == "generator"]
+    with held_still(generators) if variant.frozen else nullcontext():
+        for phase in variant.phases:
+            metrics |= _update(state, phase, forwards, method, core, losses)
     state.scaler.update()
     for role, average in state.averages.items():
         update_ema(average, state.networks[role], decay)
@@ -147,23 +154,29 @@ def _only(networks: Mapping[str, nn.Module], trains: tuple[str, ...]) -> Iterato
 
 
 def build_optimizers(
-    networks: Mapping[str, nn.Module], method: Method, *, lr: float, betas: tuple[float, float]
+    networks: Mapping[str, nn.Module],
+    method: Method,
+    *,
+    lr: float,
+    betas: tuple[float, float],
+    decay: float = 1.0,
 ) -> dict[str, torch.optim.Optimizer]:
-    """One fused Adam for each phase that has its own, over the networks that it trains."""
+    """One fused Adam for each phase that has its own, over the networks that it trains. `decay`: how many
+    times less each group of layers learns than the one behind it (depth.py)."""
     optimizers: dict[str, torch.optim.Optimizer] = {}
     for phase in method.phases:
         if phase.shares:
             continue
         trained = [networks[role] for role in phase.trains]
         parameters = [p for network in trained for p in network.parameters() if p.requires_grad]
-        optimizer = FusedAdam(parameters, lr=lr, betas=betas)
-        optimizers[phase.name] = optimizer
+        groups = parameters if decay == 1 else optimizer_groups(trained, decay)
+        optimizers[phase.name] = FusedAdam(groups, lr=lr, betas=betas)
     set_base_rate(optimizers, lr)
     return optimizers
 
 
 def set_base_rate(optimizers: Mapping[str, torch.optim.Optimizer], lr: float) -> None:
-    """The learning rate that the schedule's factor multiplies."""
+    """The learning rate that the schedule's factor multiplies; of each group its share of it."""
     for optimizer in optimizers.values():
         for group in optimizer.param_groups:
-            group["initial_lr"] = lr
+            group["initial_lr"] = lr * group.get(SHARE, 1.0)

@@ -60,14 +60,17 @@ class Stepper:
         self._names: dict[Variant, tuple[str, ...]] = {}
         self._noted = False
 
-    def __call__(self, raw: RawBatch, *, rate: float, who: str = BOTH) -> None:
-        """One step on this batch. `rate` is the learning-rate factor, `who` trains (training/stages.py)."""
+    def __call__(self, raw: RawBatch, *, rate: float, who: str = BOTH, frozen: bool = False) -> None:
+        """One step on this batch. `rate` is the learning-rate factor, `who` trains (training/stages.py);
+        `frozen`: what is pretrained does not."""
         if self._graphs is not None and self._fits(self._graphs, raw):
-            self._captured(self._graphs, raw, rate, who)
+            self._captured(
+                self._graphs, raw, rate, variant_of(self.method, who, self.state.step, frozen=frozen)
+            )
             return
         train_step(
             self.state, self.core.prepare(raw), self.method, self.core, self.guard,
-            seed=self.seed, rate=rate, ema=self.ema, who=who, accumulate=self.accumulate,
+            seed=self.seed, rate=rate, ema=self.ema, who=who, frozen=frozen, accumulate=self.accumulate,
         )  # fmt: skip
 
     def _fits(self, graphs: GraphRunner, raw: RawBatch) -> bool:
@@ -77,9 +80,8 @@ class Stepper:
             self.note(f"{misfit}. Such batches are stepped without the graph")
         return not misfit
 
-    def _captured(self, graphs: GraphRunner, raw: RawBatch, rate: float, who: str) -> None:
+    def _captured(self, graphs: GraphRunner, raw: RawBatch, rate: float, variant: Variant) -> None:
         state = self.state
-        variant = variant_of(self.method, who, state.step)
         set_rates(state, variant, rate, self.core)  # what logs and checkpoints show
         self._dials.turn(state, variant, ema_decay(self.ema, state.step))
 

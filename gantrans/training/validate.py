@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -12,24 +12,30 @@ from torch import Tensor
 
 from gantrans.data import masks
 from gantrans.data.dataset import PairDataset
-from gantrans.data.pixels import enlarged
+from gantrans.data.pixels import LABELS, enlarged
 from gantrans.imaging import colour, ranges, sheet
 from gantrans.inference.predictor import Predictor
 from gantrans.metrics.health import Health
 from gantrans.metrics.pairwise import psnr, psnr_where, ssim
+from gantrans.metrics.table import Measure
 
+PAIRWISE = {"psnr": psnr, "ssim": ssim}  # always measured
 COLUMNS = ["source", "output", "target", "error"]
 Predictors = Mapping[str, Predictor]  # way -> predictor; "to_target" always
 
 
 class Validation(Protocol):
-    """What is looked at during a run. `images` is how many are measured, `metrics` those that can choose."""
+    """What is looked at during a run. `images` is how many are measured, `metrics` those that can choose, and
+    `lower` those of them that are better where they are lower."""
 
     @property
     def images(self) -> int: ...
 
     @property
     def metrics(self) -> tuple[str, ...]: ...
+
+    @property
+    def lower(self) -> tuple[str, ...]: ...
 
     def measure(self, predictors: Predictors) -> dict[str, float]:
         """Means over the validation images."""
@@ -43,21 +49,26 @@ class Validation(Protocol):
 @dataclass(frozen=True)
 class PairValidation:
     """Which pairs are measured (`most` of val at the most, evenly spread) and which are drawn (`probes` of
-    each split)."""
+    each split). `more`: what is measured beside psnr and ssim, by name (metrics/table.py)."""
 
     train: PairDataset
     val: PairDataset
     most: int
     probes: int
-    metrics: tuple[str, ...] = ("psnr", "ssim")
+    more: Mapping[str, Measure] = field(default_factory=dict)
+    lower: tuple[str, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return (*PAIRWISE, *self.more)
 
     @property
     def images(self) -> int:
         return min(self.most, len(self.val))
 
     def measure(self, predictors: Predictors) -> dict[str, float]:
-        """psnr [dB] and ssim of the output, *_input of the source itself, *_gain the difference, and the
-        signs of health (metrics/health.py).
+        """psnr [dB], ssim and what else is asked for, of the output and, as *_input, of the source itself;
+        psnr_gain and ssim_gain, the differences; and the signs of health (metrics/health.py).
 
         Where masks are known psnr_inside and psnr_outside too, over covered pixels and over the others, and
         psnr_inside_input of the source; means over the images that have such pixels.
@@ -68,13 +79,33 @@ class PairValidation:
         for index in spread(len(self.val), self.images):
             source, target, mask = self.val.masked(index)
             output = _translated(self.val, predictors, source, mask)
-            health.add(ranges.to_x01(source), ranges.to_x01(output))
-            for name, value in _compare(source, output, target, mask).items():
+            health.add(
+                *(
+                    ranges.to_x01(self.val.shown(p, side))
+                    for side, p in (("source", source), ("target", output))
+                )
+            )
+            for name, value in self._compare(source, output, target, mask).items():
                 found.setdefault(name, []).append(value)
         means = {name: sum(values) / len(values) for name, values in found.items()}
-        means["psnr_gain"] = means["psnr"] - means["psnr_input"]
-        means["ssim_gain"] = means["ssim"] - means["ssim_input"]
+        if "psnr_input" in means:
+            means["psnr_gain"] = means["psnr"] - means["psnr_input"]
+            means["ssim_gain"] = means["ssim"] - means["ssim_input"]
         return {**means, **health.result()}
+
+    def _compare(
+        self, source: np.ndarray, output: np.ndarray, target: np.ndarray, mask: np.ndarray | None
+    ) -> dict[str, float]:
+        wanted, values = _tensor(target), {}
+        compared = [("", output)]
+        if self.val.source_mode != LABELS:  # whose values are no colours
+            source = _as_target(source, target)
+            compared.append(("_input", source))
+        for suffix, pixels in compared:
+            made = _tensor(pixels)
+            for name, measure in {**PAIRWISE, **self.more}.items():
+                values[f"{name}{suffix}"] = float(measure(made, wanted))
+        return values if mask is None else values | _by_mask(source, output, wanted, mask)
 
     def strips(self, predictors: Predictors) -> dict[str, np.ndarray]:
         """The probe strips by split: source | output | target | error, a row an image; where the mask is
@@ -85,13 +116,22 @@ class PairValidation:
             for index in spread(len(pairs), self.probes):
                 source, target, mask = pairs.masked(index)
                 output = _translated(pairs, predictors, source, mask)
-                shown = [sheet.to_u8_rgb(p) for p in (source, output, target)]
+                sides = (("source", source), ("target", output), ("target", target))
+                shown = [sheet.to_u8_rgb(pairs.shown(pixels, side)) for side, pixels in sides]
                 told = [sheet.to_u8_rgb(mask)] if pairs.mask == "input" and mask is not None else []
                 rows.append([shown[0], *told, *shown[1:], sheet.error_map(shown[1], shown[2])])
                 keys.append(pairs.items[index].key)
             titles = [COLUMNS[0], "mask", *COLUMNS[1:]] if pairs.mask == "input" else COLUMNS
             found[name] = sheet.grid(rows, titles, [f"{name}: {key}" for key in keys])
         return found
+
+
+def _as_target(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The source in the size and the channels of its target, to be compared with it."""
+    source = enlarged(source, target)
+    if source.shape[2] != target.shape[2]:
+        source = colour.to_rgb(source) if target.shape[2] == 3 else colour.to_grey(source)
+    return source
 
 
 def spread(length: int, count: int) -> list[int]:
@@ -106,21 +146,6 @@ def _translated(
     """The output; the mask is told only where the run's generator knows it."""
     told = (mask,) if pairs.mask == "input" else ()
     return predictors["to_target"](source, *told)
-
-
-def _compare(
-    source: np.ndarray, output: np.ndarray, target: np.ndarray, mask: np.ndarray | None
-) -> dict[str, float]:
-    source = enlarged(source, target)
-    if source.shape[2] != target.shape[2]:
-        source = colour.to_rgb(source) if target.shape[2] == 3 else colour.to_grey(source)
-    wanted = _tensor(target)
-    values = {}
-    for suffix, pixels in (("", output), ("_input", source)):
-        made = _tensor(pixels)
-        values[f"psnr{suffix}"] = float(psnr(made, wanted))
-        values[f"ssim{suffix}"] = float(ssim(made, wanted))
-    return values if mask is None else values | _by_mask(source, output, wanted, mask)
 
 
 def _by_mask(source: np.ndarray, output: np.ndarray, wanted: Tensor, mask: np.ndarray) -> dict[str, float]:

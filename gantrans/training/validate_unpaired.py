@@ -29,6 +29,7 @@ class UnpairedValidation:
     most: int
     probes: int
     metrics: tuple[str, ...] = ()
+    lower: tuple[str, ...] = ()
 
     @property
     def images(self) -> int:
@@ -73,6 +74,10 @@ class HybridValidation:
     @property
     def metrics(self) -> tuple[str, ...]:
         return self.pairs.metrics
+
+    @property
+    def lower(self) -> tuple[str, ...]:
+        return self.pairs.lower
 
     def measure(self, predictors: Predictors) -> dict[str, float]:
         """What PairValidation measures, and the signs of health of the real images, ending in _unpaired."""

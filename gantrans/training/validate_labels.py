@@ -1,0 +1,62 @@
+"""Validation of label maps: how many pixels have the right class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gantrans.data.dataset import PairDataset
+from gantrans.imaging import sheet
+from gantrans.metrics.labels import Confusion
+from gantrans.metrics.table import LABELS
+from gantrans.training.validate import Predictors, spread
+
+COLUMNS = ["source", "output", "target", "error"]
+
+
+@dataclass(frozen=True)
+class LabelValidation:
+    """Which pairs are measured (`most` of val at the most) and drawn (`probes` of each split)."""
+
+    train: PairDataset
+    val: PairDataset
+    most: int
+    probes: int
+    metrics: tuple[str, ...] = LABELS
+    lower: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> int:
+        return min(self.most, len(self.val))
+
+    def measure(self, predictors: Predictors) -> dict[str, float]:
+        """pixel_accuracy, class_accuracy and mean_iou over all measured images (metrics/labels.py);
+        majority_accuracy: what the most frequent class of their targets would get everywhere.
+
+        Pixels of the targets that have no class count nowhere.
+        """
+        confusion = Confusion(self.val.classes)
+        for index in spread(len(self.val), self.images):
+            source, target = self.val.whole(index)
+            output, known = predictors["to_target"](source), target < self.val.classes
+            confusion.add(output[known], target[known])
+        counts = confusion.counts
+        majority = float(counts.sum(1).max() / max(counts.sum(), 1))
+        return {**confusion.result(), "majority_accuracy": majority}
+
+    def strips(self, predictors: Predictors) -> dict[str, np.ndarray]:
+        """source | output | target | error (white where the class is wrong), a row an image."""
+        found = {}
+        for name, pairs in (("val", self.val), ("train", self.train)):
+            rows, keys = [], []
+            for index in spread(len(pairs), self.probes):
+                source, target = pairs.whole(index)
+                output = predictors["to_target"](source)
+                wrong = (output != target) & (target < pairs.classes)
+                shown = [sheet.to_u8_rgb(pairs.shown(source, "source"))]
+                shown += [pairs.shown(pixels, "target") for pixels in (output, target)]
+                rows.append([*shown, sheet.to_u8_rgb(wrong.astype(np.uint8) * np.uint8(255))])
+                keys.append(pairs.items[index].key)
+            found[name] = sheet.grid(rows, COLUMNS, [f"{name}: {key}" for key in keys])
+        return found
