@@ -483,6 +483,7 @@ def without_values() -> Iterator[None]:
     noises._normal.cache_clear()
 
 
+@pytest.mark.slow
 def test_nothing_waits_for_the_device(without_values: None) -> None:
     del without_values
     made = engine.run(pack(programs_of_all()))
@@ -503,7 +504,7 @@ def test_a_planted_wait_is_found(without_values: None, monkeypatch: pytest.Monke
 # --- runs
 
 
-@pytest.mark.parametrize("more", [(), ("recipe=marks", "data.mask=input", "augment.crop=40")])
+@pytest.mark.parametrize("more", [("recipe=marks", "data.mask=input", "augment.crop=40")])
 def test_a_run_resumes_bit_for_bit_and_names_its_engine(
     photos: Path, tmp_path: Path, cli: Cli, more: tuple[str, ...]
 ) -> None:

@@ -219,7 +219,7 @@ def test_equal_parts_alone_would_lose_some(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(near_pairs(prints, BITS).first) < ((distance <= BITS).sum() - len(prints)) / 2
 
 
-@pytest.mark.parametrize("count", [20_000, 60_000])
+@pytest.mark.parametrize("count", [20_000, pytest.param(60_000, marks=pytest.mark.slow)])
 def test_the_work_grows_with_the_number_not_its_square(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     prints, bound = clustered(count, 0), 250 * count
     assert near_pairs(prints, BITS).compared < bound < count**2 / 50
@@ -364,6 +364,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_killed_command_goes_on(source: Path, tmp_path: Path, reference: Any) -> None:
     script, out = tmp_path / "run.py", tmp_path / "out"
     script.write_text(SCRIPT.format(root=str(Path(__file__).parents[1])))

@@ -17,7 +17,7 @@ from gantrans.imaging.listing import IMAGE_SUFFIXES, is_image_name, list_files
 from gantrans.imaging.write import write_text_atomic
 
 IDENTITY = "pairs.json"
-FORMAT = 2  # 1: degraded in floats, always PNG
+FORMAT = 3  # 1: degraded in floats, always PNG; 2: PNG by Pillow, near-duplicates not looked for
 RECIPE = "recipe.yaml"
 
 

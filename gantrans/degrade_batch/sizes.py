@@ -27,12 +27,12 @@ def _resized(levels: Tensor, given: Given, first: int) -> Tensor:
     if not given.whole:
         return torch.matmul(rows, torch.matmul(levels, columns)).clamp(0, 255)
     by_pillow, halves_up = stacked(given, first + 4).bool().view(-1, 2, 1, 1, 1).unbind(1)
-    parts = [torch.matmul(levels, part) for part in _split(columns)]
-    across = torch.where(by_pillow, _whole(*parts), sum(parts))
-    parts = [torch.matmul(part, across) for part in _split(rows)]
-    made = sum(parts).clamp(0, 255)
+    high, low = (torch.matmul(levels, part) for part in _split(columns))
+    across = torch.where(by_pillow, _whole(high, low), high + low)
+    high, low = (torch.matmul(part, across) for part in _split(rows))
+    made = (high + low).clamp(0, 255)
     made = torch.where(halves_up, torch.floor(made + 0.5), made.round())
-    return torch.where(by_pillow, _whole(*parts), made)
+    return torch.where(by_pillow, _whole(high, low), made)
 
 
 def _split(weights: Tensor) -> tuple[Tensor, Tensor]:

@@ -39,7 +39,7 @@ _CUT_SHORT = (
 def explain(path: Path, data: bytes | None, error: Exception) -> str:
     """One plain sentence for `error`, raised when the file at `path` (or its bytes `data`) was decoded."""
     if isinstance(error, FileNotFoundError):
-        return "no such file"
+        return "is a link to nothing" if path.is_symlink() else "no such file"
     if isinstance(error, PermissionError):
         return "permission denied; make it readable"
     if isinstance(error, MemoryError):
