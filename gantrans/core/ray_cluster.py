@@ -25,7 +25,7 @@ _OWN = {"include_dashboard": False, "object_store_memory": _OBJECT_STORE}
 def load() -> Any:
     """The module ray. Raises ConfigError saying how to get it."""
     try:
-        import ray
+        import ray  # type: ignore[import-not-found]  # an extra
     except ImportError as error:
         raise ConfigError(
             f'launcher=ray: needs Ray ({error}); pip install "gantrans[ray]", or use launcher=local'
