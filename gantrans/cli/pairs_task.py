@@ -68,6 +68,7 @@ def _size(out: Path, label: str) -> int:
 
 def _unpacked(packed: bytes) -> PairsJob:
     try:
+        # The command's own bytes by way of Ray, which pickles all it carries; here so that errors have words.
         return pickle.loads(packed)
     except (ImportError, AttributeError) as error:
         raise ConfigError(

@@ -10,9 +10,7 @@ from gantrans.data.dataset import PairDataset
 from gantrans.imaging import sheet
 from gantrans.metrics.labels import Confusion
 from gantrans.metrics.table import LABELS
-from gantrans.training.validate import Predictors, spread
-
-COLUMNS = ["source", "output", "target", "error"]
+from gantrans.training.validate import COLUMNS, Predictors, spread
 
 
 @dataclass(frozen=True)
