@@ -216,6 +216,27 @@ def test_a_pairs_own_files_are_no_twins(tmp_path: Path, cli: Cli, shards: int | 
                {"0", "again"} for g in groups), groups  # fmt: skip
 
 
+def test_a_tables_own_pairs_are_no_twins_but_two_rows_of_one_picture_are(tmp_path: Path, cli: Cli) -> None:
+    held_out = 0.01  # so that all rows but one are in one split
+
+    def twins(rows: list[tuple[int, int]]) -> list[list[str]]:
+        lines = ["source,target"]
+        for n, (source, target) in enumerate(rows):
+            for side, seed in (("bad", source), ("good", target)):
+                lines.append(save(tmp_path / side / f"{side}{n}.png", seed).as_posix())
+            lines[-2:] = [",".join(lines[-2:])]
+        table, found = tmp_path / "t.csv", tmp_path / "f.json"
+        table.write_text("\n".join(lines))
+        answer = cli("check", *run_keys(table), f"json={found}", f"data.val_fraction={held_out}")
+        assert answer.code == 0, answer.err
+        return [
+            sorted(Path(f).name for f in group["files"]) for group in json.loads(found.read_text())["twins"]
+        ]
+
+    assert twins([(n, n) for n in range(4)]) == []
+    assert twins([(0, 0), (1, 1), (0, 2), (3, 3)]) == [["bad0.png", "bad2.png", "good0.png"]]
+
+
 def test_whose_files_are_no_twins() -> None:
     def found(*names: str, splits: str = "") -> int:
         paths = [Path("d") / name for name in names]

@@ -67,7 +67,7 @@ def examine(config: DictConfig, learns_from: str, data: RunData | None, refusal:
     return Account(
         survey=found, facts=facts, splits=splits, unusable=unusable,
         noticed={path: reason for path, reason in broken.items() if path not in unusable},
-        twins=find_twins(facts, splits, config.near_bits),
+        twins=find_twins(facts, splits, config.near_bits, found.pairs),
         lookalikes=lookalikes(root, _folders(found)),
         examples_per_s=None if data is None or refusal else _speed(data), refusal=refusal,
     )  # fmt: skip

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -146,8 +147,9 @@ class ExportSchema:
     overwrite: bool = MISSING
 
 
+@cache
 def register() -> None:
-    """Make the schemas known to Hydra under the names that conf/*.yaml list first in their defaults."""
+    """Make the schemas known to Hydra (once), by the names that conf/*.yaml list first in their defaults."""
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainSchema)
     store.store(name="check_schema", node=CheckSchema)

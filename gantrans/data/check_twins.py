@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from gantrans.data import check_kin
 from gantrans.data.check_scan import Facts
+from gantrans.data.layouts import Item
 from gantrans.data.near import Union, near_pairs
 
 
@@ -28,12 +29,16 @@ class Twins:
         return len(self.splits) > 1
 
 
-def find_twins(facts: Mapping[Path, Facts], splits: Mapping[Path, str], near_bits: int) -> list[Twins]:
+def find_twins(
+    facts: Mapping[Path, Facts], splits: Mapping[Path, str], near_bits: int, pairs: Iterable[Item] = ()
+) -> list[Twins]:
     """Groups of alike images among `facts`; those across splits first. What one pair, its variants and its
     tiles have in common is meant, and no group.
 
     near_bits: how many of 64 bits of two fingerprints may differ; 0 finds the same fingerprints only.
+    pairs: files that belong together whatever their names, as a table's.
     """
+    both = {frozenset((pair.source, pair.target)) for pair in pairs}
     sound = {path: f for path, f in facts.items() if f.problem is None}
     by_bytes: dict[str, list[Path]] = defaultdict(list)
     for path, found in sound.items():
@@ -42,7 +47,11 @@ def find_twins(facts: Mapping[Path, Facts], splits: Mapping[Path, str], near_bit
     groups = [(group, True) for group in by_bytes.values() if len(group) > 1]
     groups += [(group, False) for group in _alike({p: sound[p] for p in one_of_each}, near_bits)]
     kin = check_kin.originals(facts, splits)
-    twins = [_twins(group, exact, splits) for group, exact in groups if not _of_one_original(group, kin)]
+    twins = [
+        _twins(group, exact, splits)
+        for group, exact in groups
+        if frozenset(group) not in both and not _of_one_original(group, kin)
+    ]
     return sorted(twins, key=lambda t: (not t.across, not t.exact, t.files))
 
 
