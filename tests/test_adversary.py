@@ -22,6 +22,7 @@ from gantrans.nets.augmenter import POLICIES, Augmenter
 from gantrans.nets.init import init_weights
 from gantrans.nets.patchgan import MultiScalePatchGAN, PatchGAN, PixelGAN
 from gantrans.nets.pool import HistoryPool
+from gantrans.nets.unet_discriminator import UNetDiscriminator
 from gantrans.training.step import build_optimizers
 from gantrans.types import Batch
 from tests.steps import train_steps
@@ -34,6 +35,7 @@ DISCRIMINATORS: dict[str, Callable[[], nn.Module]] = {
     "none": lambda: PatchGAN(3, 4, 2, "none"),
     "multiscale": lambda: MultiScalePatchGAN(3, 4, 1, 2),
     "pixel": lambda: PixelGAN(3, 4),
+    "unet": lambda: UNetDiscriminator(3, 4, 2).eval(),  # in train mode spectral norm moves at every look
 }
 same = torch.testing.assert_close
 
@@ -166,6 +168,65 @@ def test_r1_is_a_lazy_phase_that_trains() -> None:
     history, weights = trained(gradient_penalty=10)
     assert all(report["D_penalty"] > 0 for report in history)
     assert weights.isfinite().all() and not torch.equal(weights, without)
+
+
+# --- a U-Net that judges
+
+
+def seen_by(made: nn.Module, side: int = 33) -> Tensor:
+    """Which pixels the logit in the middle depends on, (side, side)."""
+    x = torch.randn(1, 3, side, side).requires_grad_()
+    logits = made(x)
+    logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2].backward()
+    assert x.grad is not None
+    return x.grad[0].abs().sum(0)
+
+
+def test_a_unet_gives_a_logit_for_every_pixel_of_any_size_and_sees_beyond_it() -> None:
+    made = DISCRIMINATORS["unet"]().eval()
+    for height, width in ((1, 1), (1, 6), (13, 22), (33, 40)):
+        assert made(torch.randn(2, 3, height, width)).shape == (2, 1, height, width)
+    seen = seen_by(made)
+    row, column = divmod(int(seen.argmax()), 33)
+    assert (seen > 0).sum() > 33 * 33 / 2 and max(abs(row - 16), abs(column - 16)) <= 2
+    others = [
+        DISCRIMINATORS[name]().eval() for name in ("pixel", "none")
+    ]  # one looks at less, one answers less
+    assert (seen_by(others[0]) > 0).sum() == 1
+    assert others[1](torch.randn(1, 3, 33, 33)).shape[-1] < 33
+
+
+def steepest(made: nn.Module) -> float:
+    """The largest singular value among its convolutions but the first and the last."""
+    convs = [m for m in made.modules() if isinstance(m, nn.Conv2d)][1:-1]
+    return max(float(torch.linalg.matrix_norm(m.weight.detach().flatten(1), 2)) for m in convs)
+
+
+def test_spectral_norm_bounds_the_layers_of_a_unet() -> None:
+    for spectral in (True, False):
+        made = UNetDiscriminator(3, 8, 2, spectral=spectral)
+        init_weights(made, "orthogonal", gain=5.0)
+        assert (steepest(made.eval()) < 1.05) == spectral
+
+
+@pytest.mark.parametrize(("gan", "relativistic"), [*((g, False) for g in FORMULAS), ("vanilla", True)])
+def test_a_unet_plays_every_game(gan: str, relativistic: bool) -> None:
+    """Loss, penalties, augmentation and feature matching, at an odd size: gradients reach every weight."""
+    restraint = Restraint(r1=1.0, gradient_penalty=1.0, augment=ALL)
+    game, made = Adversary(gan, restraint, relativistic=relativistic), DISCRIMINATORS["unet"]().train()
+    networks: dict[str, nn.Module] = {"d": made, "d_augmenter": Augmenter(ALL, 1.0)}
+    real, fake = ([torch.randn(2, 3, 13, 22)] for _ in range(2))
+    loss, found = game.discriminator_loss(networks, "d", real, fake)
+    (loss + game.r1_loss(networks, "d", real)).backward()
+    assert all(value.isfinite() for value in found.values())
+    grads = {
+        name: p.grad for name, p in made.named_parameters() if name != "head.bias"
+    }  # real and fake: -1 + 1
+    assert all(grad is not None and grad.isfinite().all() and grad.any() for grad in grads.values())
+    picture = torch.randn(2, 3, 13, 22).requires_grad_()
+    asked = game.generator_loss(networks, "d", [picture], real)
+    (asked + game.feature_loss(networks, "d", real, [picture])).backward()
+    assert picture.grad is not None and picture.grad.isfinite().all() and picture.grad.any()
 
 
 # --- feature matching

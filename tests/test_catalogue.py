@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import venv
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from omegaconf import DictConfig
 
 from gantrans.build.config import compose_verb
@@ -41,13 +43,43 @@ def test_every_experiment_composes_and_says_how_to_run_it(name: str) -> None:
     assert "# gantrans train" in text
 
 
-@pytest.mark.parametrize("experiment", names("experiment"))
-@pytest.mark.parametrize("group", ["generator", "discriminator", "method", "recipe"])
-def test_any_choice_fits_any_experiment(experiment: str, group: str) -> None:
-    """An experiment only chooses; if it set keys inside a group, other choices there would inherit them."""
-    for name in (names(group)[0], names(group)[-1]):
-        chosen = compose_verb("train", [f"experiment={experiment}", "data.root=x", f"{group}={name}"])[group]
-        assert chosen == alone(group, name)
+GROUPS = ("generator", "discriminator", "method", "recipe")
+
+
+def keys_inside_groups(text: str) -> list[str]:
+    """The groups in which an experiment sets keys, which any other choice there would inherit."""
+    return sorted(set(GROUPS) & set(yaml.safe_load(text)))
+
+
+@pytest.mark.parametrize("name", names("experiment"))
+def test_an_experiment_only_chooses(name: str) -> None:
+    assert keys_inside_groups((conf_dir() / "experiment" / f"{name}.yaml").read_text()) == []
+
+
+def test_an_experiment_that_sets_keys_of_a_group_is_found() -> None:
+    assert keys_inside_groups("task: x\nmethod: {gan: wgan}") == ["method"]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_any_choice_fits_an_experiment(group: str) -> None:
+    """What is chosen beside an experiment is what it is without one."""
+    name = names(group)[-1]
+    chosen = compose_verb("train", ["experiment=restore", "data.root=x", f"{group}={name}"])[group]
+    assert chosen == alone(group, name)
+
+
+@pytest.mark.parametrize("name", names("generator"))
+def test_the_parameters_in_a_header_are_those_of_the_network(name: str) -> None:
+    text = (conf_dir() / "generator" / f"{name}.yaml").read_text()
+    said = re.search(r"([\d.]+) M parameters", text)
+    if said is None:
+        return
+    with torch.device("meta"):
+        given = 1 if name.startswith("colorizer") else 3
+        node = alone("generator", name)
+        network = make(node, "generator", GENERATORS, [], in_channels=given, out_channels=3)
+    found = sum(p.numel() for p in network.parameters()) / 1e6
+    assert float(said[1]) == pytest.approx(found, rel=0.15)
 
 
 @pytest.mark.parametrize("name", names("generator"))
@@ -77,6 +109,19 @@ def test_every_method_builds(name: str) -> None:
     trained = {role for phase in method.phases for role in phase.trains}
     assert trained <= {role.name for role in method.roles}
     assert "to_target" in translators(method.roles)
+
+
+def test_the_second_half_of_superres_takes_over_the_first() -> None:
+    """Without a further word: the same network, sizes and pictures, so that every weight finds its place."""
+    first, second = (
+        compose_verb("train", ["data.root=x", f"experiment={e}"]) for e in ("superres", "superres_gan")
+    )
+    for key in ("generator", "recipe", "scale", "data"):
+        assert first[key] == second[key], key
+    assert first.method.lambda_gan == 0 < second.method.lambda_gan
+    assert (
+        second.val.best in second.val.metrics and "lpips" in second.val.best
+    )  # PSNR falls, and would keep the first
 
 
 @pytest.mark.parametrize("name", names("recipe"))

@@ -12,14 +12,22 @@ import torch
 from PIL import Image
 
 from gantrans.core.device import open_core
+from gantrans.data.augment import Augment
+from gantrans.data.dataset import PairDataset
+from gantrans.data.layouts import Item
+from gantrans.data.readers import ReadFiles
 from gantrans.imaging import matlab_bicubic
 from gantrans.imaging.read import read
 from gantrans.imaging.write import write
 from gantrans.inference.bundle import Card, save_bundle
+from gantrans.inference.predicted_mask import predicted_mask
 from gantrans.inference.predictor import Predictor
+from gantrans.metrics.pairwise import psnr
 from gantrans.nets import catalogue
 from gantrans.nets.features import squeezenet_features
+from gantrans.nets.remover import MaskedUNet
 from gantrans.nets.unet import UNet
+from gantrans.training.validate import PairValidation
 from tests.conftest import Answer, Cli, draw_picture
 
 SIZE = (48, 52)
@@ -138,6 +146,77 @@ def test_a_model_that_copies_measures_as_its_input(folders: Path, bundle: Path, 
     means = told(folders, "bundle/evaluation/metrics.json")["metrics"]
     assert means["psnr"] == means["psnr_input"] == pytest.approx(decibels(40), abs=1e-4)
     assert means["ssim"] == means["ssim_input"]
+
+
+def test_an_ensemble_is_the_mean_over_flips_and_turns(folders: Path, cli: Cli) -> None:
+    torch.manual_seed(0)
+    network = UNet(width=2, depth=3, norm="none").eval()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    save_bundle(folders / "turned", network, Card(catalogue.describe(network)))
+    given = [f"model={folders / 'turned'}", *of(folders, "source", "targets"), *CHEAP]
+    figures = []
+    for ensemble in ("false", "true"):
+        answer = cli("evaluate", *given, f"ensemble={ensemble}")
+        assert answer.code == 0, answer.err
+        figures.append(told(folders, "turned/evaluation/metrics.json"))
+    assert [found["ensemble"] for found in figures] == [False, True]
+    predictor, by_hand = Predictor(network, Card(catalogue.describe(network)), open_core("cpu")), []
+    for file in (folders / "source").rglob("*.png"):
+        x01, target = (
+            torch.from_numpy(read(path).pixels.copy()).permute(2, 0, 1)[None] / 255
+            for path in (file, folders / "targets" / file.relative_to(folders / "source"))
+        )
+        turns = [(flip, k) for flip in (False, True) for k in range(4)]
+        made = [predictor.predict_x01(torch.rot90(x01.flip(3) if f else x01, k, (2, 3))) for f, k in turns]
+        back = [torch.rot90(y, -k, (2, 3)) for y, (_, k) in zip(made, turns, strict=True)]
+        mean = torch.stack([y.flip(3) if f else y for y, (f, _) in zip(back, turns, strict=True)]).mean(0)
+        by_hand.append(float(psnr((mean * 255).round() / 255, target)))
+    plain, ensemble = (found["metrics"]["psnr"] for found in figures)
+    assert ensemble == pytest.approx(np.mean(by_hand), abs=0.01)
+    assert abs(plain - ensemble) > 0.05, "a single look is something else"
+    answer = cli("evaluate", *of(folders, "outputs", "targets"), *CHEAP, "ensemble=true")
+    assert answer.code == 2 and "ensemble=true is for what a model makes" in answer.err
+
+
+LEVEL = round(255 / (1 + math.exp(-4 * math.tanh(0.25))))  # what the head below makes, see nets/remover.py
+
+
+def remover() -> MaskedUNet:
+    """Changes nothing, and says that it did so everywhere by the same share."""
+    network = MaskedUNet(width=2, depth=2)
+    with torch.no_grad():
+        network.head.bias[-1] = 0.25  # type: ignore[index]
+    return network.eval()
+
+
+def shows_mask(strip: np.ndarray) -> bool:
+    return int((strip == LEVEL).all(2).sum()) > SIZE[0] * SIZE[1] / 2
+
+
+def test_a_mask_that_the_model_predicts_is_in_the_strip(folders: Path, bundle: Path, cli: Cli) -> None:
+    network = remover()
+    save_bundle(folders / "remover", network, Card(catalogue.describe(network)))
+    for model, there in ((folders / "remover", True), (bundle, False)):
+        answer = cli("evaluate", f"model={model}", *of(folders, "source", "targets"), *CHEAP, "worst=1")
+        assert answer.code == 0, answer.err
+        assert told(model, "evaluation/metrics.json")["metrics"]["psnr"] == pytest.approx(
+            decibels(40), abs=1e-3
+        )
+        assert shows_mask(read(model / "evaluation/worst.png").pixels) == there
+
+
+def test_validation_draws_the_mask_that_the_model_predicts(folders: Path) -> None:
+    files = [(folders / name / "sub0/picture-0.png") for name in ("source", "targets")]
+    pairs = PairDataset([Item("one", *files)], ReadFiles(), Augment(crop=None), 0)
+    validation = PairValidation(pairs, pairs, most=1, probes=1)
+    for network, there in ((remover(), True), (UNet(width=2, depth=2, residual=True).eval(), False)):
+        predictor = Predictor(network, Card(catalogue.describe(network)), open_core("cpu"))
+        assert shows_mask(validation.strips({"to_target": predictor})["val"]) == there
+        labelled = Predictor(
+            network, Card(catalogue.describe(network), source_mode="labels"), open_core("cpu")
+        )
+        assert predicted_mask(labelled, np.zeros((4, 4, 1), np.uint8)) is None
 
 
 def test_super_resolution_is_told_from_sizes_and_measured_by_its_protocol(tmp_path: Path, cli: Cli) -> None:

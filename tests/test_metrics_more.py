@@ -22,7 +22,7 @@ from gantrans.metrics.colours import ab_error, colourfulness
 from gantrans.metrics.distribution import Collected, frechet, kernel_distance
 from gantrans.metrics.labels import Confusion, scores
 from gantrans.metrics.pairwise import ms_ssim, psnr, ssim
-from gantrans.metrics.superres import luma_x01, psnr_y, ssim_y
+from gantrans.metrics.superres import luma_x01, psnr_rgb, psnr_y, ssim_y
 from gantrans.nets import weights
 from gantrans.nets.inception import Inception, load_inception
 from tests.conftest import draw_picture
@@ -109,6 +109,30 @@ def test_psnr_y_has_a_closed_form_and_ignores_the_border() -> None:
     assert psnr_y(target, target, 15).isnan().all() and ssim_y(target, target, 99).isnan().all()
     with pytest.raises(ValueError, match="shave=-1"):
         psnr_y(target, target, -1)
+
+
+def test_psnr_rgb_is_one_error_over_three_rounded_channels_without_the_border() -> None:
+    target = torch.full((1, 3, 30, 30), 100 / 255)
+    output = target + torch.tensor([10.0, 0.0, 20.0]).view(1, 3, 1, 1) / 255
+    joint = 10 * math.log10(255**2 / ((10**2 + 0 + 20**2) / 3))
+    assert float(psnr_rgb(output, target, 3)) == pytest.approx(joint, abs=1e-9)
+    wanted = [20 * math.log10(255 / 10), 100.0, 20 * math.log10(255 / 20)]
+    each = [float(psnr_rgb(output, target, 3, channel)) for channel in range(3)]
+    assert each == pytest.approx(wanted, abs=1e-9)
+    named = table.build(["psnr_rgb", "psnr_r", "psnr_g", "psnr_b"], table.Settings(shave=3)).each
+    assert [float(m(output, target)) for m in named.values()] == pytest.approx([joint, *wanted], abs=1e-9)
+    nudged, bordered = output + 0.4 / 255, output.clone()
+    bordered[..., :3, :] = bordered[..., -3:] = 1.0
+    for same in (nudged, bordered):
+        assert float(psnr_rgb(same, target, 3)) == pytest.approx(joint, abs=1e-9)
+        assert float(psnr(same, target)) != pytest.approx(joint, abs=0.05), (
+            "without the protocol it would show"
+        )
+    grey = target[:, :1]
+    assert float(psnr_rgb(grey, grey, 3)) == 100 and psnr_rgb(grey, grey, 3, 0).isnan().all()
+    assert psnr_rgb(target, target, 15).isnan().all()
+    with pytest.raises(ValueError, match="shave=-1"):
+        psnr_rgb(target, target, -1)
 
 
 def slow_bicubic(line: list[float], size: int) -> list[float]:
@@ -407,7 +431,7 @@ def test_missing_weights_are_left_out_with_the_reason_or_refused(tmp_path: Path)
     assert names == ["psnr", "ssim", "ms_ssim", "ab_error", "colourfulness"]
     assert set(left_out) == {"lpips_alex", "lpips_vgg", "lpips_squeeze", "squeeze_distance", "fid", "kid"}
     assert "pt_inception-2015-12-05-6726825d.pth (91 MiB" in left_out["fid"]
-    assert table.choose(None, settings, scale=2, paired=True)[0][:2] == ["psnr_y", "ssim_y"]
+    assert table.choose(None, settings, scale=2, paired=True)[0][:3] == ["psnr_y", "ssim_y", "psnr_rgb"]
     with pytest.raises(
         ConfigError, match=r"lpips_alex: weights are missing: alexnet.*put it there. Without it work"
     ):

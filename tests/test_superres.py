@@ -126,6 +126,7 @@ def test_a_masked_unet_starts_as_the_identity_and_changes_only_where_its_mask_is
         network.head.bias[-1] = -100.0  # type: ignore[index]
         output, logits = network.with_mask(x)
     assert logits.shape == (1, 1, 9, 13) and logits.max() < 0
+    assert torch.equal(network.predict_mask(x), torch.sigmoid(logits))
     assert (output - x).abs().max() < 0.05 < (network.unet(x)[:, :3]).abs().max()
 
 

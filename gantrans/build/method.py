@@ -25,7 +25,7 @@ from gantrans.methods.style_adain import StyleAdaIN
 from gantrans.methods.style_fast import StyleFast
 from gantrans.methods.superres import SuperRes
 from gantrans.nets.adain import AdaINGenerator
-from gantrans.nets.colorizer import Colorizer
+from gantrans.nets.colorizer import Colorizer, Decolorizer
 from gantrans.nets.init import init_weights
 from gantrans.nets.patchgan import MultiScalePatchGAN, PatchGAN, PixelGAN
 from gantrans.nets.pretrained_unet import PretrainedUNet
@@ -33,10 +33,21 @@ from gantrans.nets.remover import MaskedUNet
 from gantrans.nets.resnet import ResNetGenerator
 from gantrans.nets.superres import RRDBNet, SRResNet
 from gantrans.nets.unet import UNet
+from gantrans.nets.unet_discriminator import UNetDiscriminator
 from gantrans.types import Shapes
 
-GENERATORS = (UNet, ResNetGenerator, SRResNet, RRDBNet, Colorizer, MaskedUNet, AdaINGenerator, PretrainedUNet)
-DISCRIMINATORS = (PatchGAN, MultiScalePatchGAN, PixelGAN)
+GENERATORS = (
+    UNet,
+    ResNetGenerator,
+    SRResNet,
+    RRDBNet,
+    Colorizer,
+    Decolorizer,
+    MaskedUNet,
+    AdaINGenerator,
+    PretrainedUNet,
+)
+DISCRIMINATORS = (PatchGAN, MultiScalePatchGAN, PixelGAN, UNetDiscriminator)
 METHODS = (Pix2Pix, CycleGAN, CUT, LearnedDegradation, Hybrid, SuperRes, Labelling, StyleFast, StyleAdaIN)
 LEARNS_FROM = ("pairs", "unpaired", "hybrid")
 
@@ -94,7 +105,9 @@ def _build(config: DictConfig, role: Role, networks: dict[str, nn.Module], shape
     plugins, channels = list(config.plugins), sum(shapes[domain][0] for domain in role.sees)
     if role.kind == "generator":
         made = {"in_channels": channels, "out_channels": shapes[role.makes][0]}
-        network = make(config.generator, "generator", GENERATORS, plugins, **made)
+        network = _way_back(config, role, made) or make(
+            config.generator, "generator", GENERATORS, plugins, **made
+        )
     elif role.kind == "discriminator":
         network = make(config.discriminator, "discriminator", DISCRIMINATORS, plugins, in_channels=channels)
     elif role.build is not None:
@@ -106,6 +119,16 @@ def _build(config: DictConfig, role: Role, networks: dict[str, nn.Module], shape
     except ValueError as error:
         raise ConfigError(f"init.kind={config.init.kind}: {error}") from error
     return network
+
+
+def _way_back(config: DictConfig, role: Role, made: dict[str, int]) -> nn.Module | None:
+    """The generator that leads back to the source, where that of the config cannot, and names the class that
+    does (a Colorizer: to grey)."""
+    if role.makes != "source":
+        return None
+    target = target_of(config.generator, "generator", GENERATORS, list(config.plugins))
+    back = getattr(target, "way_back", None)
+    return None if back is None else back(**made)
 
 
 def _check_crop(crop: int | None, networks: dict[str, nn.Module]) -> None:

@@ -54,8 +54,8 @@ def _measure_labels(
     planned: Plan | None,
     predictor: Predictor | None,
 ) -> None:
-    from gantrans.inference.evaluate import of_model
     from gantrans.inference.evaluate_labels import evaluate_labels
+    from gantrans.inference.evaluate_made import of_model
 
     if planned is None or config.metrics is not None:
         raise ConfigError("class maps are measured in pairs by metrics of their own (pixel_accuracy, "
@@ -65,8 +65,9 @@ def _measure_labels(
     if predictor:
         classes, maker = predictor.card.classes, of_model(predictor)
         ignore += [value for value in predictor.card.ignore if value not in ignore]
+    how = {"labels": classes, "ignore": ignore, "ensemble": config.ensemble}
     found = evaluate_labels(planned, classes, ignore, config.worst, maker)
-    _report(found, "pixel_accuracy", paths, out, {"labels": classes, "ignore": ignore}, {})
+    _report(found, "pixel_accuracy", paths, out, how, {})
 
 
 def _measure(
@@ -78,7 +79,8 @@ def _measure(
     settings: Settings,
     scale: int,
 ) -> None:
-    from gantrans.inference.evaluate import evaluate, of_model
+    from gantrans.inference.evaluate import evaluate
+    from gantrans.inference.evaluate_made import of_model
     from gantrans.inference.evaluate_sets import evaluate_sets
     from gantrans.metrics import table
 
@@ -94,7 +96,7 @@ def _measure(
             maker=maker, device=settings.device,
         )  # fmt: skip
     how = {"scale": scale, "shave": settings.shave, "fid_resize": settings.preprocessing,
-           "weights": table.files(names, settings)}  # fmt: skip
+           "ensemble": config.ensemble, "weights": table.files(names, settings)}  # fmt: skip
     _report(found, next(iter(measures.each), ""), paths, out, how, left_out)
 
 
@@ -120,6 +122,8 @@ def _check(config: DictConfig, paths: dict[str, Path | None]) -> None:
             raise ConfigError(f"{key}={value}: accepted are auto and whole numbers from {least} on")
     if paths["weights"] and not paths["weights"].is_dir():
         raise ConfigError(f"weights={paths['weights']}: no such folder; needed is one that holds the files")
+    if config.ensemble and not paths["model"]:
+        raise ConfigError("ensemble=true is for what a model makes; with outputs= leave it out")
     if config.scale != "auto" and paths["model"]:
         raise ConfigError(f"scale={config.scale}: the model says its own; leave it out")
 
@@ -148,7 +152,7 @@ def _predictor(config: DictConfig, paths: dict[str, Path | None], core: Core) ->
         raise ConfigError(f"model={config.model}: was trained with masks; apply it by gantrans translate "
                           "masks=DIR, then give outputs=DIR")  # fmt: skip
     for_inference(network)
-    return Predictor(network, card, core)
+    return Predictor(network, card, core, ensemble=config.ensemble)
 
 
 def _settings(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,18 +10,14 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from gantrans.data.pixels import LABELS
 from gantrans.errors import DataError
 from gantrans.imaging import colour, matlab_bicubic, ranges, sheet
-from gantrans.imaging.labels import read_labels
 from gantrans.imaging.read import read
+from gantrans.inference.evaluate_made import Made, Maker, Picture
 from gantrans.inference.evaluate_plan import Case, Plan
-from gantrans.inference.predictor import Predictor
 from gantrans.metrics.table import PER_IMAGE, Measures
 
 ROLES = ("output", "input", "target")  # whose figures are told, each against the targets
-Picture = np.ndarray  # (H, W, C) uint8 or uint16
-Maker = Callable[[Path], tuple[Picture | None, Picture]]  # of a file: the source as a picture, the output
 
 
 @dataclass
@@ -70,7 +65,7 @@ def evaluate(
     found = Found(plan.found, rejected=dict(plan.rejected))
     for case in tqdm(plan.cases, "evaluating", disable=None, unit="image"):
         try:
-            pictures = _pictures(case, maker, scale)
+            pictures, made = _pictures(case, maker, scale)
         except DataError as error:
             found.rejected[case.stem] = str(error)
             continue
@@ -79,35 +74,20 @@ def evaluate(
         if measures.sets:
             for role, x01 in tensors.items():
                 measures.sets.add(role, x01)
-        _note_worst(found, case.stem, pictures, measures, worst)
+        _note_worst(found, case.stem, pictures, made, measures, worst)
     found.close()
     add_sets(found, measures, len(found.images))
     return found
 
 
-def of_model(predictor: Predictor) -> Maker:
-    """What makes outputs of files. A source of class indices is no picture, so it has no figures of its own.
-
-    Raises DataError, when it is called, for a file that cannot be read or that the model cannot take.
-    """
-
-    def make(path: Path) -> tuple[Picture | None, Picture]:
-        labelled = predictor.card.source_mode == LABELS
-        pixels = read_labels(path) if labelled else read(path).pixels
-        try:
-            return (None if labelled else pixels), predictor(pixels)
-        except ValueError as error:
-            raise DataError(f"{path}: {error}") from error
-
-    return make
-
-
-def _pictures(case: Case, maker: Maker | None, scale: int) -> dict[str, Picture]:
-    """By role, all in the target's mode and size. Raises DataError naming the file that does not fit."""
-    target = read(case.target).pixels
+def _pictures(case: Case, maker: Maker | None, scale: int) -> tuple[dict[str, Picture], Made | None]:
+    """By role, all in the target's mode and size, and what the model made. Raises DataError naming the file
+    that does not fit."""
+    target, made = read(case.target).pixels, None
     if case.output is None:
         assert maker is not None and case.source is not None
-        (source, output), name = maker(case.source), f"the output of {case.source}"
+        made, name = maker(case.source), f"the output of {case.source}"
+        source, output = made.source, made.output
     else:
         source = None if case.source is None else read(case.source).pixels
         output, name = read(case.output).pixels, str(case.output)
@@ -118,7 +98,7 @@ def _pictures(case: Case, maker: Maker | None, scale: int) -> dict[str, Picture]
         hint = "" if scale == 1 else f" at scale {scale}"
         _same_size(large, f"{case.source}{hint}", target, case.target)
         pictures["input"] = _in_mode(large, target)
-    return pictures
+    return pictures, made
 
 
 def _enlarged(source: Picture, scale: int) -> Picture:
@@ -156,12 +136,22 @@ def named(metric: str, role: str) -> str:
     return metric if role == "output" else f"{metric}_{role}"
 
 
-def _note_worst(found: Found, stem: str, pictures: dict[str, Picture], measures: Measures, most: int) -> None:
+def _note_worst(
+    found: Found,
+    stem: str,
+    pictures: dict[str, Picture],
+    made: Made | None,
+    measures: Measures,
+    most: int,
+) -> None:
     first = next(iter(measures.each), None)
-    if first is None:
+    if first is None or not most:
         return
     shown = {role: sheet.to_u8_rgb(picture) for role, picture in pictures.items()}
-    row = [shown[role] for role in ("input", "output", "target") if role in shown]
+    mask = made.mask() if made else None
+    if mask is not None:
+        shown["mask"] = sheet.to_u8_rgb(mask)
+    row = [shown[role] for role in ("input", "mask", "output", "target") if role in shown]
     row.append(sheet.error_map(shown["output"], shown["target"]))
     # Where more is neither better nor worse, the picture farthest below is shown.
     higher = PER_IMAGE[first].higher is not False

@@ -10,7 +10,8 @@ from tqdm import tqdm
 from gantrans.errors import DataError
 from gantrans.imaging import sheet
 from gantrans.imaging.labels import Palette, coloured, palette, read_labels
-from gantrans.inference.evaluate import Found, Maker, Picture
+from gantrans.inference.evaluate import Found
+from gantrans.inference.evaluate_made import Maker, Picture
 from gantrans.inference.evaluate_plan import Case, Plan
 from gantrans.metrics.labels import Confusion, scores
 
@@ -45,8 +46,9 @@ def _measured(
     shown: list[Picture] = []
     if case.output is None:
         assert maker is not None and case.source is not None
-        source, output = maker(case.source)
-        shown += [] if source is None else [sheet.to_u8_rgb(source)]
+        made = maker(case.source)
+        output = made.output
+        shown += [] if made.source is None else [sheet.to_u8_rgb(made.source)]
     else:
         output = read_labels(case.output)
     target = read_labels(case.target)

@@ -69,9 +69,11 @@ def _finite(values: dict[str, float]) -> dict[str, float | None]:
 
 
 def write_strip(path: Path, found: Found, metric: str) -> None:
-    """The worst images, a row each: input (where there is one), output, target, error."""
+    """The worst images, a row each: input (where there is one), the mask that the model predicts (where it
+    does), output, target, error."""
     rows = [pictures for _, _, pictures in found.worst]
-    titles = ["input", "output", "target", "error"][-max(map(len, rows)) :]
+    columns = max(map(len, rows))
+    titles = ["input", *(["mask"] if columns > 4 else []), "output", "target", "error"][-columns:]
     names = [f"{stem}: {metric} {value:.4g}" for stem, value, _ in found.worst]
     make_folder(path.parent)
     write(path, sheet.grid(rows, titles, names))

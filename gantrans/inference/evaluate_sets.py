@@ -10,7 +10,8 @@ from tqdm import tqdm
 from gantrans.errors import DataError
 from gantrans.imaging.listing import list_images
 from gantrans.imaging.read import read
-from gantrans.inference.evaluate import Found, Maker, Picture, add_sets, to_tensor
+from gantrans.inference.evaluate import Found, add_sets, to_tensor
+from gantrans.inference.evaluate_made import Maker, Picture
 from gantrans.metrics.table import Measures
 
 
@@ -55,5 +56,5 @@ def evaluate_sets(
 
 
 def _both(path: Path, maker: Maker) -> dict[str, Picture]:
-    source, output = maker(path)
-    return {"output": output} if source is None else {"input": source, "output": output}
+    made = maker(path)
+    return ({} if made.source is None else {"input": made.source}) | {"output": made.output}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -33,7 +34,7 @@ Measure = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Settings:
-    """shave: pixels cut from each border for psnr_y and ssim_y. weights: a folder of weights, or None: the
+    """shave: pixels cut from each border for SUPERRES, CHANNELS. weights: a folder of weights, or None: the
     usual ones (nets/weights.py). preprocessing: of fid and kid. device: for those that are networks."""
 
     shave: int = 0
@@ -83,6 +84,9 @@ PER_IMAGE: dict[str, Metric] = {
     "ms_ssim": Metric(True, _plain(pairwise.ms_ssim)),
     "psnr_y": Metric(True, _shaved(superres.psnr_y), "dB"),
     "ssim_y": Metric(True, _shaved(superres.ssim_y)),
+    "psnr_rgb": Metric(True, _shaved(superres.psnr_rgb), "dB"),
+    **{f"psnr_{c}": Metric(True, _shaved(partial(superres.psnr_rgb, channel=i)), "dB")
+       for i, c in enumerate("rgb")},
     "ab_error": Metric(False, _plain(colours.ab_error)),
     "colourfulness": Metric(None, _plain(lambda output, _: colours.colourfulness(output)), of_picture=True),
     **{
@@ -100,6 +104,8 @@ ENCODERS: dict[str, Callable[[Settings], nn.Module]] = {
     "inception": lambda settings: InceptionFeatures(settings.preprocessing, settings.weights),
 }
 LABELS = ("pixel_accuracy", "class_accuracy", "mean_iou")  # of class maps: metrics/labels.py
+SUPERRES = ("psnr_y", "ssim_y", "psnr_rgb")  # measured unasked where there is a scale
+CHANNELS = ("psnr_r", "psnr_g", "psnr_b")  # measured where they are named
 NAMES = (*PER_IMAGE, *OVER_SETS)
 
 
@@ -118,7 +124,8 @@ class Measures:
 def choose(
     names: Iterable[str] | None, settings: Settings, *, scale: int, paired: bool
 ) -> tuple[list[str], dict[str, str]]:
-    """The metrics that are named, or those that suit: with a `scale` the luma protocol first, without pairs
+    """The metrics that are named, or those that suit: with a `scale` the protocol of
+    super-resolution first, without pairs
     the distances of sets alone. Of the latter, those whose weights are missing are told with the reason.
 
     Raises ConfigError for names that are unknown or need pairs that there are not, and where none is left.
@@ -132,9 +139,8 @@ def choose(
                 f"metrics: {bad[0]} compares pairs, and paired=false" if bad else "metrics=[] names none"
             )
         return chosen, {}
-    luma = ["psnr_y", "ssim_y"]
-    each = [name for name in PER_IMAGE if name not in luma]
-    suits = [*((luma if scale > 1 else []) + each if paired else []), *OVER_SETS]
+    each = [name for name in PER_IMAGE if name not in (*SUPERRES, *CHANNELS)]
+    suits = [*((list(SUPERRES) if scale > 1 else []) + each if paired else []), *OVER_SETS]
     kept, left_out = found(suits, settings)
     if not kept:
         raise ConfigError(f"metrics: none can be had: {'; '.join(left_out.values())}")

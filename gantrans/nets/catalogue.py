@@ -14,13 +14,14 @@ import torch
 from torch import nn
 
 from gantrans.nets.adain import AdaINGenerator
-from gantrans.nets.colorizer import Colorizer
+from gantrans.nets.colorizer import Colorizer, Decolorizer
 from gantrans.nets.patchgan import MultiScalePatchGAN, PatchGAN, PixelGAN
 from gantrans.nets.pretrained_unet import PretrainedUNet
 from gantrans.nets.remover import MaskedUNet
 from gantrans.nets.resnet import ResNetGenerator
 from gantrans.nets.superres import RRDBNet, SRResNet
 from gantrans.nets.unet import UNet
+from gantrans.nets.unet_discriminator import UNetDiscriminator
 
 CLASSES: dict[str, type[nn.Module]] = {
     cls.__name__: cls
@@ -30,10 +31,12 @@ CLASSES: dict[str, type[nn.Module]] = {
         SRResNet,
         RRDBNet,
         Colorizer,
+        Decolorizer,
         MaskedUNet,
         PatchGAN,
         MultiScalePatchGAN,
         PixelGAN,
+        UNetDiscriminator,
         AdaINGenerator,
         PretrainedUNet,
     )

@@ -1,4 +1,5 @@
-"""Grey pictures to colour: a U-Net guesses the colour axes of CIELAB, and the lightness stays as it is."""
+"""Grey pictures to colour: a U-Net guesses the colour axes of CIELAB, and the lightness stays as it is. And
+colour pictures to grey, as a film sees them, for learning without pairs."""
 
 from __future__ import annotations
 
@@ -6,15 +7,51 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gantrans.kernels.conv import Conv2d, suited
 from gantrans.lab import lab_from_rgb, rgb_from_lab
 from gantrans.nets.arguments import checked
-from gantrans.nets.blocks import zero
+from gantrans.nets.blocks import chain, zero
 from gantrans.nets.guided import guided_upsample
 from gantrans.nets.pretrained_unet import PretrainedUNet
 from gantrans.nets.resnet34 import DEPTH
 from gantrans.nets.unet import UNet
 
 AB_RANGE = 110.0  # sRGB reaches from -108 to 98
+
+
+class Decolorizer(nn.Module):
+    """x11 sRGB (N, 3, H, W) -> x11 grey (N, 1, H, W), any H and W >= 1: the way back of a Colorizer.
+
+    The grey of the same lightness L, plus what is learned, neither squashed nor clamped; the start is the
+    former. What is learned looks at one pixel alone, as film does with its own eye for colours and its own
+    curve: a network that saw more could hide the colours in the grey, for its partner to find (Chu et al.
+    2017, "CycleGAN, a master of steganography"). `width`: channels of its two hidden layers.
+    """
+
+    residual = True
+
+    def __init__(self, in_channels: int = 3, out_channels: int = 1, width: int = 16) -> None:
+        super().__init__()
+        self.arguments = checked(in_channels=in_channels, out_channels=out_channels, width=width)
+        if (in_channels, out_channels) != (3, 1):
+            raise ValueError(
+                f"a Decolorizer makes 1 channel of 3, found {out_channels} of {in_channels}; set "
+                "data.source_mode=grey and data.target_mode=rgb"
+            )
+        self.layers = chain(
+            conv1=Conv2d(3, width, 1),
+            activation1=nn.LeakyReLU(0.2),
+            conv2=Conv2d(width, width, 1),
+            activation2=nn.LeakyReLU(0.2),
+        )
+        self.head = Conv2d(width, 1, 1)
+        zero(self.head)
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = (x.to(torch.promote_types(x.dtype, torch.float32)) + 1) / 2
+        lab = lab_from_rgb(wide, axis=1)
+        grey = rgb_from_lab(torch.cat([lab[:, :1], torch.zeros_like(lab[:, 1:])], 1), axis=1)[:, :1]
+        return grey * 2 - 1 + self.head(self.layers(suited(x)))
 
 
 class Colorizer(nn.Module):
@@ -25,8 +62,10 @@ class Colorizer(nn.Module):
     al. 2016, section 3.1: L in, ab out). `saturation` multiplies these, 1: as learned. In eval mode a picture
     whose shorter side is longer than `working_px` (0: never) is shrunk to that for the guess, and a and b are
     enlarged along the edges of the picture (guided.py): objects keep the size they had in training, and
-    detail comes from L alone.
+    detail comes from L alone. way_back: the class that leads from its colours to grey.
     """
+
+    way_back = Decolorizer
 
     def __init__(
         self,

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gantrans.errors import CheckpointError
 from gantrans.nets import weights
 from gantrans.words import close_to
 
@@ -127,17 +126,9 @@ class FeatureNet(nn.Module):
     def fill(self, state: Mapping[str, Tensor], source: str) -> None:
         """Take over weights by torchvision's names; others, as of a classifier, are left. `source` names them
         in messages. Raises CheckpointError for what is missing, misshapen or not finite."""
-        for key, own in self.weights().items():
-            value = state.get(key)
-            found = "nothing" if value is None else tuple(value.shape)
-            if value is None or value.shape != own.shape:
-                raise CheckpointError(
-                    f"{source}: not the weights of {self.title}: {key}: found {found}, expected "
-                    f"{tuple(own.shape)}; give torchvision's file of that network"
-                )
-            if not torch.isfinite(value.float()).all():
-                raise CheckpointError(f"{source}: {key} holds NaN or infinite values; fetch the file again")
-            own.copy_(value)
+        own = self.weights()
+        for key, value in weights.fitting(own, state, self.title, source).items():
+            own[key].copy_(value)
         self.filled = True
         self.about = f"{self.title}, {source}"
 

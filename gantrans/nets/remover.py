@@ -54,3 +54,7 @@ class MaskedUNet(nn.Module):
         y = self.unet(x)
         logits = LOGIT * y[:, -1:]
         return x + torch.sigmoid(logits) * 2 * y[:, :-1], logits
+
+    def predict_mask(self, x: Tensor) -> Tensor:
+        """Where the picture is changed: (N, 1, H, W), 0 (not at all) to 1."""
+        return torch.sigmoid(self.with_mask(x)[1])

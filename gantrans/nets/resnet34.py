@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from gantrans.errors import CheckpointError
 from gantrans.kernels.conv import Conv2d
 from gantrans.nets.norm import BatchNorm
+from gantrans.nets.weights import fitting
 
 BLOCKS = (3, 4, 6, 3)  # in layer1 to layer4
 CHANNELS = (64, 64, 128, 256, 512)  # of the first convolution and of layer1 to layer4
@@ -73,20 +74,9 @@ class ResNet34(nn.Module):
         `source` names them in messages. Raises CheckpointError for what is missing, misshapen or not finite,
         before anything is taken over. Older files lack the counts of batches, which are then 0.
         """
-        taken: dict[str, Tensor] = {}
-        for key, own in self.state_dict().items():
-            value = state.get(key)
-            if value is None and key.endswith("num_batches_tracked"):
-                value = torch.zeros_like(own)
-            found = "nothing" if value is None else tuple(value.shape)
-            if value is None or value.shape != own.shape:
-                raise CheckpointError(
-                    f"{source}: not the weights of ResNet-34: {key}: found {found}, expected "
-                    f"{tuple(own.shape)}; give torchvision's file of that network"
-                )
-            if not torch.isfinite(value.float()).all():
-                raise CheckpointError(f"{source}: {key} holds NaN or infinite values; fetch the file again")
-            taken[key] = value
+        own = self.state_dict()
+        counts = {k: torch.zeros_like(v) for k, v in own.items() if k.endswith("num_batches_tracked")}
+        taken = fitting(own, {**counts, **state}, "ResNet-34", source)
         strange = next((k for k in state if k not in taken and not k.startswith(_CLASSIFIER)), None)
         if strange is not None:  # a deeper ResNet has all that is asked for above, and more
             raise CheckpointError(

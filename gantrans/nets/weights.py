@@ -6,6 +6,7 @@ Nothing is ever downloaded, and nothing made up where a file is missing.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,3 +104,24 @@ def read(path: Path) -> dict[str, Tensor]:
     if not named or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in found.items()):
         raise CheckpointError(f"{path}: holds a {type(found).__name__}, not tensors by name (a state dict)")
     return dict(found)
+
+
+def fitting(
+    own: Mapping[str, Tensor], state: Mapping[str, Tensor], title: str, source: str
+) -> dict[str, Tensor]:
+    """The values of `state` by the names in `own`, whose shapes they have; `state` may hold more.
+
+    `title` names the network in messages, `source` the file. Raises CheckpointError for the first that is
+    missing, misshapen or not finite.
+    """
+    for key, value in own.items():
+        given = state.get(key)
+        found = "nothing" if given is None else tuple(given.shape)
+        if given is None or given.shape != value.shape:
+            raise CheckpointError(
+                f"{source}: not the weights of {title}: {key}: found {found}, expected "
+                f"{tuple(value.shape)}; give torchvision's file of that network"
+            )
+        if not torch.isfinite(given.float()).all():
+            raise CheckpointError(f"{source}: {key} holds NaN or infinite values; fetch the file again")
+    return {key: state[key] for key in own}
