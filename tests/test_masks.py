@@ -270,7 +270,7 @@ def test_a_run_with_masks_goes_all_the_way(run: Path, pairs: Path, tmp_path: Pat
     gone.rename(tmp_path / "5.png")
     given = ("translate", f"model={run}", f"source={val / 'source'}", f"out={out}", f"masks={val / 'mask'}")
     answer = cli(*given)
-    assert answer.code == 0 and "1 translated, 1 failed" in answer.out and "5.png: no mask" in answer.err
+    assert answer.code == 3 and "1 translated, 1 failed" in answer.out and "5.png: no mask" in answer.err
     source, made = read(val / "source/sub/4.png").pixels, read(out / "sub/4.png").pixels
     mask = masks.read_mask(val / "mask/sub/4.png")
     assert agree(made, source, mask)

@@ -596,5 +596,5 @@ def test_style_adain_trains_resumes_and_translates(
     for style in ("style", "another"):
         told = cli(*use, f"out={tmp_path / style}", f"style={paintings / style}.png")
         assert told.code == 0, told
-        made.append({p.name: p.read_bytes() for p in (tmp_path / style).iterdir()})
+        made.append({p.name: p.read_bytes() for p in (tmp_path / style).glob("*.png")})
     assert made[0].keys() == made[1].keys() and made[0] != made[1]

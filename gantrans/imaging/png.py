@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,14 +15,18 @@ FAST = 1  # the level from 0 (stored) to 9 (smallest) that goes through ISA-L
 _UP = 2  # filter type (9.2): each byte minus the one above it; the fastest, and on photographs as good as any
 
 
-def encode(array: np.ndarray, level: int) -> bytes:
-    """(H, W, 1 to 4 channels: grey, grey and alpha, RGB, RGBA) uint8 or uint16 as the bytes of a PNG file."""
+Chunk = tuple[bytes, bytes]  # its four letters, its data
+
+
+def encode(array: np.ndarray, level: int, more: Sequence[Chunk] = ()) -> bytes:
+    """(H, W, 1 to 4 channels: grey, grey and alpha, RGB, RGBA) uint8 or uint16 as the bytes of a PNG file;
+    `more` goes in front of the pixels."""
     height, width, channels = array.shape
     big_endian = np.ascontiguousarray(array, array.dtype.newbyteorder(">"))
     rows = big_endian.view(np.uint8).reshape(height, -1)
     colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     header = struct.pack(">IIBBBBB", width, height, 8 * array.dtype.itemsize, colour_type, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", _deflated(_filtered(rows), level)), (b"IEND", b""))
+    chunks = ((b"IHDR", header), *more, (b"IDAT", _deflated(_filtered(rows), level)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
 
 

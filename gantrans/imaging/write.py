@@ -1,7 +1,7 @@
 """Writes images and files so that a reader, a crash or a full disk never sees half of one.
 
 Everything goes to a temporary file in the same folder, is flushed to disk and then renamed over its target.
-Image bytes depend on pixels and settings alone; metadata are not written.
+Image bytes depend on pixels, settings and the metadata that are given alone; without any, none are written.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from PIL import Image
 
 from gantrans.errors import StorageError
 from gantrans.imaging import png
+from gantrans.imaging.metadata import Extras
 
 TEMPORARY = ".gantrans-"  # how the names of temporary files begin; hidden, so never listed as data
 PNG_LEVEL = png.FAST
@@ -32,14 +33,21 @@ _SUFFIXES = {
 _WITH_ALPHA = ("PNG", "WEBP", "TIFF")
 
 
-def write(path: Path, pixels: np.ndarray, alpha: np.ndarray | None = None, *, quality: int = 95) -> None:
+def write(
+    path: Path,
+    pixels: np.ndarray,
+    alpha: np.ndarray | None = None,
+    *,
+    quality: int = 95,
+    extras: Extras | None = None,
+) -> None:
     """Write (H, W, C) uint8 or uint16, C 1 or 3, with alpha (H, W) of the same dtype; format by suffix.
 
     `quality` is that of JPEG (4:4:4 from 90 up) and WebP (lossless at 100). 16 bits go to .png, and to .tif
     for grey without alpha. Raises ValueError for what the format cannot hold, StorageError if the disk fails.
     """
     path = Path(path)
-    write_atomic(path, encode(path, pixels, alpha, quality=quality))
+    write_atomic(path, encode(path, pixels, alpha, quality=quality, extras=extras))
 
 
 def encode(
@@ -49,8 +57,10 @@ def encode(
     *,
     quality: int = 95,
     png_level: int = PNG_LEVEL,
+    extras: Extras | None = None,
 ) -> bytes:
     """The bytes that `write` writes; `png_level` is 0 (stored), 1 (fast: imaging/png.py) to 9 (smallest)."""
+    extras = extras or Extras()
     kind = _SUFFIXES.get(path.suffix.lower())
     if kind is None:
         found, accepted = path.suffix or "a file without suffix", ", ".join(_SUFFIXES)
@@ -58,14 +68,14 @@ def encode(
     array = _joined(path, pixels, alpha)
     if alpha is not None and kind not in _WITH_ALPHA:
         raise ValueError(f"{path}: {kind} cannot hold alpha; use .png, .webp or .tif, or drop it")
-    if kind == "PNG" and (array.dtype == np.uint16 or png_level <= png.FAST):
-        return png.encode(array, png_level)
+    if kind == "PNG" and (array.dtype == np.uint16 or png_level <= png.FAST or extras):
+        return png.encode(array, png_level, extras.chunks())
     if array.dtype == np.uint16 and (kind != "TIFF" or array.shape[2] > 1):
         raise ValueError(f"{path}: 16-bit pixels cannot be written as {path.suffix} here; use .png")
     stream = io.BytesIO()
     image = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
     try:
-        image.save(stream, format=kind, **_options(kind, quality, png_level))
+        image.save(stream, format=kind, **_options(kind, quality, png_level) | extras.options(kind))
     except (OSError, ValueError, SystemError) as error:  # in memory, so a limit of the format
         raise ValueError(f"{path}: {array.shape[1]}x{array.shape[0]} as {kind}: {error}") from error
     return stream.getvalue()

@@ -1,180 +1,102 @@
-"""Translates a file or a folder: every file, same size out, names, alpha and bit depth kept."""
+"""Translates files: the next is read and the last is written beside the network, in order, and a bad file
+costs only itself."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
-from gantrans.data import masks as mask_files
-from gantrans.data.pixels import LABELS
 from gantrans.errors import ConfigError, DataError
-from gantrans.imaging import filters, ranges
-from gantrans.imaging.labels import palette, read_labels, write_labels
-from gantrans.imaging.listing import list_images
-from gantrans.imaging.read import Picture, UnreadableImage, probe, read
-from gantrans.imaging.write import storage_error, write
+from gantrans.inference.desk import BATCH, Desk, Job, TranslateSummary, on_cpu
+from gantrans.inference.files import Given, Policy, read_given
+from gantrans.inference.plan import Planned
+from gantrans.inference.predicted_mask import predicts_mask
 from gantrans.inference.predictor import Predictor
-
-FORMATS = ("keep", "png", "jpg", "webp", "tif")
-_KEPT = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
-_OPAQUE = {".jpg", ".jpeg", ".bmp"}
-_LOSSY = {".jpg", ".jpeg", ".webp"}
-
-
-@dataclass
-class TranslateSummary:
-    """What became of the files: found = written + kept + failed."""
-
-    found: int = 0
-    written: int = 0
-    kept: int = 0
-    failed: list[str] = field(default_factory=list)
-
-
-def plan(source: Path, out: Path, form: str = "keep", *, exact: bool = False) -> list[tuple[Path, Path]]:
-    """(input, output) of every image at `source`; .png is chosen where alpha or 16 bits need it, and with
-    `exact` where a format that is kept would lose pixels.
-
-    Raises ConfigError where an output would overwrite an input, DataError where there is nothing to
-    translate.
-    """
-    if form not in FORMATS:
-        raise ConfigError(f"format={form}: accepted are {', '.join(FORMATS)}")
-    if exact and f".{form}" in _LOSSY:
-        raise ConfigError(
-            f"format={form}: changes what lies outside of the masks, which is to stay; use png or tif"
-        )
-    if not source.exists():
-        raise DataError(f"source={source}: no such file or folder")
-    names = [source.name] if source.is_file() else list_images(source)
-    root = source.parent if source.is_file() else source
-    if not names:
-        raise DataError(f"source={source}: no images found")
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"out={out}: is a file; give a folder")
-    if out.resolve() == root.resolve() or (source.is_dir() and root.resolve() in out.resolve().parents):
-        raise ConfigError(
-            f"out={out} lies in the source, whose files would be overwritten or taken for inputs; "
-            "give another"
-        )
-    planned = [(root / name, _output_path(root / name, out / name, form, exact)) for name in names]
-    inputs = {path.resolve() for path, _ in planned}
-    clash = next((target for _, target in planned if target.resolve() in inputs), None)
-    if clash:
-        raise ConfigError(
-            f"out={out}: {clash} is one of the inputs and would be overwritten; give another folder"
-        )
-    return _distinct(planned)
-
-
-def _output_path(source: Path, target: Path, form: str, exact: bool) -> Path:
-    """The suffix as asked for, unless that format cannot hold what the file holds."""
-    suffix = target.suffix.lower() if form == "keep" else "." + form
-    try:
-        header = probe(source)
-    except UnreadableImage:
-        return target  # named when it is its turn
-    if (
-        suffix not in _KEPT
-        or (header.has_alpha and suffix in _OPAQUE)
-        or (header.depth > 8 and suffix != ".png")
-        or (exact and form == "keep" and suffix in _LOSSY)
-    ):
-        suffix = ".png"
-    return target if suffix == target.suffix.lower() else target.with_suffix(suffix)
-
-
-def _distinct(planned: list[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
-    """Two inputs never share an output: the later keeps its whole name (a.gif beside a.png -> a.gif.png)."""
-    taken: set[Path] = set()
-    distinct = []
-    for source, target in planned:
-        if target in taken:
-            target = target.with_name(source.name + target.suffix)
-        taken.add(target)
-        distinct.append((source, target))
-    return distinct
-
-
-def masks_of(source: Path, masks: Path) -> dict[str, Path]:
-    """The masks at `masks` by relative path and stem, or that of the one file `source`.
-
-    Raises DataError where there is none, ConfigError where they would be taken for inputs.
-    """
-    if not masks.exists():
-        raise DataError(f"masks={masks}: no such file or folder")
-    if source.is_file() and masks.is_file():
-        return {source.stem: masks}
-    if masks.is_file():
-        raise ConfigError(f"masks={masks}: is a file, but source={source} a folder; give a folder of masks")
-    if source.is_dir() and source.resolve() in (masks.resolve(), *masks.resolve().parents):
-        raise ConfigError(f"masks={masks}: lies in the source, whose files are translated; keep them apart")
-    found = mask_files.by_stem(masks)
-    if not found:
-        raise DataError(f"masks={masks}: no images found")
-    return found
+from gantrans.inference.record import Record
 
 
 def translate(
     predictor: Predictor,
-    planned: list[tuple[Path, Path]],
+    planned: Planned,
     *,
-    overwrite: bool,
+    record: Record,
+    overwrite: bool = False,
+    policy: Policy | None = None,
     masks: dict[Path, Path] | None = None,
+    masks_out: Path | None = None,
 ) -> TranslateSummary:
     """Translate every (input, output) of `plan`. A bad file costs only itself, as does one without its mask
-    (input -> mask) where `masks` are given; existing outputs are kept unless `overwrite`. Raises DataError if
-    no file at all could be used."""
-    summary = TranslateSummary()
-    for path, target in tqdm(planned, "translating", disable=None, unit="image"):
-        summary.found += 1
-        if not overwrite and target.exists():
-            summary.kept += 1
-            continue
+    (input -> mask) where `masks` are given; outputs that `record` trusts are kept unless `overwrite`.
+    masks_out: where a model that predicts what it changes says so.
+
+    Raises StorageError where nothing can be written any more, ConfigError where `masks_out` cannot be had.
+    """
+    policy = policy or Policy()
+    told = _told_masks(predictor, planned, record, masks_out)
+    jobs = [
+        Job(i, *both, told.get(both[1]))
+        for i, both in enumerate(planned)
+        if overwrite or not record.may_stay(*both)
+    ]
+    summary = TranslateSummary(len(planned), kept=len(planned) - len(jobs))
+
+    def reading(job: Job) -> Given:
+        if masks is not None and job.source not in masks:
+            raise DataError(f"{job.source}: no mask of that name and stem in masks=")
+        return read_given(job.source, predictor.card, policy, masks[job.source] if masks else None)
+
+    with tqdm(
+        total=len(planned), desc="translating", initial=summary.kept, disable=None, unit="image"
+    ) as bar:
+        desk = Desk(predictor, policy, record, summary, bar)
         try:
-            if masks is not None and path not in masks:
-                raise DataError(f"{path}: no mask of that name and stem in masks=")
-            translate_file(predictor, path, target, masks[path] if masks else None)
-            summary.written += 1
-        except (DataError, ValueError) as error:  # ValueError: what the output's format cannot hold
-            summary.failed.append(str(error))
-    if summary.failed and len(summary.failed) == summary.found:
-        raise DataError(f"none of {summary.found} files could be used, first: {summary.failed[0]}")
+            for job, coming in _ahead(jobs, reading, 1 if on_cpu(predictor) else BATCH):
+                desk.take(job, coming)
+            desk.finish()
+        finally:
+            desk.close()
     return summary
 
 
-def translate_file(predictor: Predictor, path: Path, target: Path, mask: Path | None = None) -> None:
-    """Translate one file, with its alpha channel carried over. Raises DataError where its mask is misfit."""
-    told = predictor.card.source_mode == LABELS
-    picture = Picture(read_labels(path)) if told else read(path)
-    known = None if mask is None else _fitting(mask, path, picture.pixels)
+def _ahead(
+    jobs: list[Job], reading: Callable[[Job], Given], depth: int
+) -> Iterator[tuple[Job, Future[Given]]]:
+    """Each job with what is read for it, in order, `depth` of them ahead in a thread."""
+    reader = ThreadPoolExecutor(1, "read")
+    coming: deque[tuple[Job, Future[Given]]] = deque()
     try:
-        output = predictor(picture.pixels, known)
-    except ValueError as error:
-        raise DataError(f"{path}: {error}") from error
-    alpha = picture.alpha
-    if alpha is not None and alpha.shape != output.shape[:2]:
-        height, width = output.shape[:2]
-        enlarged = filters.resize(ranges.to_x01(alpha[..., None]), height, width, "bicubic")
-        alpha = ranges.from_x01(enlarged, alpha.dtype)[..., 0]
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise storage_error(target.parent, error) from error
-    if predictor.card.target_mode == LABELS:
-        write_labels(target, output, palette(predictor.card.classes))
-    else:
-        write(target, output, alpha)
+        for job in jobs:
+            coming.append((job, reader.submit(reading, job)))
+            if len(coming) > depth:
+                yield coming.popleft()
+        while coming:
+            yield coming.popleft()
+    finally:
+        reader.shutdown(cancel_futures=True)
 
 
-def _fitting(mask: Path, path: Path, pixels: np.ndarray) -> np.ndarray:
-    found = mask_files.read_mask(mask)
-    if found.shape[:2] != pixels.shape[:2]:
-        raise DataError(
-            f"{mask} is {found.shape[1]}x{found.shape[0]} but {path} is {pixels.shape[1]}x{pixels.shape[0]}: "
-            "a mask has the size of its image; make it anew"
+def _told_masks(
+    predictor: Predictor, planned: Planned, record: Record, masks_out: Path | None
+) -> dict[Path, Path]:
+    """Output -> where its mask goes: the same name, as .png. Raises ConfigError."""
+    if masks_out is None:
+        return {}
+    if not predicts_mask(predictor):
+        raise ConfigError(
+            f"masks_out={masks_out}: this model does not predict what it changes, as those of "
+            "experiment=unmark with generator=remover do; leave it out"
+        )
+    if masks_out.resolve() == record.out.resolve():
+        raise ConfigError(f"masks_out={masks_out}: is out= as well; give another folder")
+    found = {
+        target: (masks_out / target.relative_to(record.out)).with_suffix(".png") for _, target in planned
+    }
+    if len(set(found.values())) < len(found):
+        raise ConfigError(
+            f"masks_out={masks_out}: some images differ in their suffix only; rename them first"
         )
     return found
