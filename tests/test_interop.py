@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
+import re
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,16 +20,20 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from gantrans.data.fingerprint import fingerprint_of
+from gantrans.data.layouts import Item
+from gantrans.data.unpaired import UnpairedDataset
 from gantrans.errors import CheckpointError
-from gantrans.inference.bundle import Card, save_bundle
+from gantrans.inference.bundle import Card, load_bundle, save_bundle
 from gantrans.inference.interop import generator_of, write_reference
+from gantrans.inference.model_card import model_card
 from gantrans.inference.pth import STALE, read_weights
 from gantrans.nets import catalogue
 from gantrans.nets.patchgan import PatchGAN, PixelGAN
 from gantrans.nets.reference import reference_keys
 from gantrans.nets.resnet import ResNetGenerator
 from gantrans.nets.unet import UNet
-from tests.conftest import Cli, draw_picture
+from tests.conftest import TINY, Cli, draw_picture
 
 pytestmark = pytest.mark.filterwarnings("error")  # one would be a second line on the terminal
 
@@ -346,9 +353,13 @@ def test_no_code_is_run(tmp_path: Path, cli: Cli) -> None:
         ("import X.pth out=NEW norm_statistics=none", 2, "norm_statistics=none: accepted are"),
         ("import X.pth out=X.pth", 5, "cannot be written"),
         ("export model=B out=X.pth", 2, "exists; choose another file, or overwrite=true"),
-        ("export model=B out=NEW/x.safetensors", 2, "writes a .pth file"),
+        ("export model=B out=NEW/x.safetensors", 2, "files that end in .onnx (onnx), .pt2 (program), .pth"),
         ("export model=B out=NEW/x.pth direction=sideways", 2, "direction=sideways: accepted are"),
-        ("export model=B out=NEW/x.pth format=onnx", 2, "format=onnx: accepted is reference"),
+        (
+            "export model=B out=NEW/x.pth format=onnx",
+            2,
+            "accepted for format=onnx are files that end in .onnx",
+        ),
         (
             "export model=R out=NEW/x.pth",
             4,
@@ -369,3 +380,64 @@ def test_what_is_there_stays(
     assert said in answer.err
     assert {path: path.read_bytes() for path in Path().rglob("*.*")} == before
     assert not Path("NEW").exists()
+
+
+# --- what a bundle says of itself
+
+
+def test_a_bundle_says_what_it_is(photos: Path, tmp_path: Path, cli: Cli) -> None:
+    """To programs and to people; and neither where its files lay nor whose machine it was."""
+    run = tmp_path / "run"
+    keys = [k for k in TINY if not k.startswith(("train.total", "val.every"))]
+    first = tmp_path / "private-weights"
+    network = drawn(UNet, depth=6, residual=True)
+    save_bundle(first, network, Card(catalogue.describe(network)))
+    answer = cli("train", *keys, f"data.root={photos}", f"run.dir={run}", "train.total=1step",
+                 "val.every=1step",
+                 "bundle.licence='CC-BY-4.0 of the archive'", f"train.init_from={first}")  # fmt: skip
+    assert answer.code == 0, answer.err
+    about = json.loads((run / "bundle/bundle.json").read_text())
+    text = (run / "bundle/README.md").read_text()
+    assert about["licence"] == "CC-BY-4.0 of the archive"
+    assert about["task"] == "restore"
+    assert about["provenance"]["init_from"]["file"] == "private-weights"
+    data = about["training_data"]
+    assert data["files"] == about["provenance"]["train_images"]
+    assert re.fullmatch("[0-9a-f]{64}", data["sha256"])
+    for private in (str(tmp_path), str(photos)):
+        assert private not in json.dumps(about) + text
+    for said in ("gantrans translate model=.", "gantrans export model=.", "CC-BY-4.0 of the archive", "PSNR",
+                 data["sha256"], about["weights"]["sha256"], "## Limits", "Training files: "):  # fmt: skip
+        assert said in text, said
+    _, card = load_bundle(run)
+    assert card.training_data == data
+
+
+def test_a_card_of_little_says_little() -> None:
+    text = model_card(
+        Card({"name": "UNet", "arguments": {}}, task="a\n# b"), parameters=1, size=2, sha256="x"
+    )
+    assert text.startswith("# a # b\n")
+    for said in ("Unspecified: ask", "Not measured.", "## Training\nNot known."):
+        assert said in text
+
+
+def test_a_fingerprint_is_of_names_and_sizes_alone(tmp_path: Path) -> None:
+    def found(folder: str, files: dict[str, int]) -> dict[str, Any]:
+        root = tmp_path / folder
+        root.mkdir()
+        for name, size in files.items():
+            (root / name).write_bytes(bytes(size))
+        items = [Item(Path(n).stem, root / n, root / n) for n in sorted(files, reverse=folder == "b")]
+        return fingerprint_of(SimpleNamespace(items=items))
+
+    one = found("a", {"x.png": 3, "y.jpg": 4})
+    assert (one["files"], one["bytes"]) == (2, 7)
+    assert found("b", {"x.png": 3, "y.jpg": 4}) == one, "another folder, another order"
+    for number, other in enumerate(({"x.png": 3, "y.png": 4}, {"x.png": 3, "y.jpg": 5}, {"x.png": 3})):
+        assert found(f"o{number}", other)["sha256"] != one["sha256"]
+    pair = [Item("x", tmp_path / "a/x.png", tmp_path / "a/y.jpg")]
+    assert fingerprint_of(SimpleNamespace(items=pair))["files"] == 2
+    sets = UnpairedDataset(SimpleNamespace(items=pair), SimpleNamespace(items=pair[:0]))  # type: ignore[arg-type]
+    swapped = UnpairedDataset(SimpleNamespace(items=pair[:0]), SimpleNamespace(items=pair))  # type: ignore[arg-type]
+    assert fingerprint_of(sets) != fingerprint_of(swapped)

@@ -673,7 +673,10 @@ def test_a_run_goes_on_from_another_runs_weights(photos: Path, tmp_path: Path, c
     origin = newest(second)["origin"]["init_from"]
     assert origin["generator"]["taken"] == 58
     _, card = load_bundle(second)
-    assert card.provenance["init_from"] == origin, "bundles of a resumed run know it, too"
+    told = {**origin, "file": Path(origin["path"]).name}
+    assert card.provenance["init_from"] == {k: v for k, v in told.items() if k != "path"}, (
+        "bundles of a resumed run know it, too, but not where it lay"
+    )
 
 
 def test_a_discriminator_that_does_not_fit_starts_anew(photos: Path, tmp_path: Path, cli: Cli) -> None:

@@ -4,6 +4,7 @@ accepted."""
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
@@ -16,23 +17,14 @@ from omegaconf.errors import OmegaConfBaseException
 from gantrans.build import schema
 from gantrans.build.explain import explain, yaml_problem
 from gantrans.build.places import conf_dir, sample_dir
+from gantrans.build.untrusted import check_saved, check_size, refuse_interpolations
 from gantrans.errors import ConfigError
 
 # Values taken as they are: Hydra's grammar would trip over spaces, brackets and commas in a path.
 PATHS = (
-    *(
-        "data.root",
-        "data.targets",
-        "data.unpaired",
-        "data.quarantine",
-        "run.dir",
-        "train.init_from",
-        "source",
-        "out",
-        "model",
-    ),
-    *("masks", "file", "json", "fix", "clean", "outputs", "targets", "weights", "content", "style"),
-    *("method.style", "method.weights", "val.weights"),
+    *("data.root", "data.targets", "data.unpaired", "data.quarantine", "run.dir", "train.init_from"),
+    *("source", "out", "model", "masks", "file", "json", "fix", "clean", "outputs", "targets", "weights"),
+    *("content", "style", "method.style", "method.weights", "val.weights"),
 )
 HINTS = {
     "run.dir": "a folder of the run's own; null: runs/TASK-DATE-TIME",
@@ -88,7 +80,9 @@ def complete(config: DictConfig, recipe_file: str | None, overrides: list[str]) 
     """What Hydra composed, with the recipe of a file in its place and every interpolation replaced."""
     if recipe_file:
         path = Path(recipe_file).expanduser()
-        with_recipe = OmegaConf.create({"recipe": _read_yaml(path, f"recipe={recipe_file}", "name, steps")})
+        recipe = _read_yaml(path, f"recipe={recipe_file}", "name, steps")
+        refuse_interpolations(recipe, f"recipe={recipe_file}", resolvers_only=True)
+        with_recipe = OmegaConf.create({"recipe": recipe})
         config.recipe = OmegaConf.merge(with_recipe, _dotted(overrides, "recipe.")).recipe
     _resolve(config)
     _refuse_empty_paths(config)
@@ -116,7 +110,8 @@ def require(config: DictConfig, file: Path | None = None) -> None:
 def load_config(path: Path, overrides: list[str]) -> DictConfig:
     """A run's own config.yaml with `overrides` (plain key=value) applied; every key must exist already."""
     prepare_hydra()
-    saved = _read_yaml(path, str(path), "those of `gantrans train --cfg job`")
+    saved = _read_yaml(path, str(path), "those of `gantrans train --cfg job`", check_saved)
+    refuse_interpolations(saved, str(path))
     try:
         config = OmegaConf.merge(OmegaConf.structured(schema.TrainSchema), saved)
     except OmegaConfBaseException as error:
@@ -180,8 +175,12 @@ def take_recipe_file(overrides: list[str]) -> tuple[str | None, list[str]]:
     return (files[-1].partition("=")[2] if files else None), rest
 
 
-def _read_yaml(path: Path, where: str, keys: str) -> DictConfig:
-    """The file at `path`, which must hold `keys`; `where` names it in messages."""
+def _read_yaml(
+    path: Path, where: str, keys: str, check: Callable[[Path], None] = lambda _: None
+) -> DictConfig:
+    """The file at `path`, which must hold `keys`, and pass `check`; `where` names it in messages."""
+    check_size(path, where)
+    check(path)
     try:
         loaded = OmegaConf.load(path)
     except yaml.YAMLError as error:

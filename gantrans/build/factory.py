@@ -17,6 +17,8 @@ from omegaconf import DictConfig, OmegaConf
 from gantrans.errors import ConfigError
 from gantrans.words import close_to
 
+HYDRA_WORDS = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_", "_mode_")
+
 
 def make(node: Any, where: str, ours: tuple[type, ...], plugins: list[str], **given: Any) -> Any:
     """An instance of what `node` describes. `given` are arguments that the run itself decides.
@@ -26,6 +28,7 @@ def make(node: Any, where: str, ours: tuple[type, ...], plugins: list[str], **gi
     target = target_of(node, where, ours, plugins)
     plain: Any = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else node
     values = {str(key): value for key, value in plain.items() if key != "_target_"}
+    _refuse_nested(values, where)
     signature = inspect.signature(target)
     accepts = {name for name in signature.parameters if name not in given}
     for key in values:
@@ -45,7 +48,28 @@ def target_of(node: Any, where: str, ours: tuple[type, ...], plugins: list[str])
     """The class that `node._target_` names. Raises ConfigError naming `where` and what is accepted."""
     if not isinstance(node, DictConfig | Mapping) or "_target_" not in node:
         raise ConfigError(f"{where}: needs a _target_ that names a class, as in conf/{where}/")
-    return resolve(str(node["_target_"]), where, ours, plugins)
+    path = node["_target_"]
+    if not isinstance(path, str):
+        raise ConfigError(f"{where}._target_={_shown(path)}: needed is the name of a class, as a text")
+    return resolve(path, where, ours, plugins)
+
+
+def _refuse_nested(found: Any, where: str) -> None:
+    """Hydra would make an object of a `_target_` at any depth; arguments of ours are values."""
+    if isinstance(found, Mapping):
+        bad = next((key for key in found if key in HYDRA_WORDS), None)
+        if bad is not None:
+            raise ConfigError(f"{where}: {bad} makes nothing here; arguments are values, not objects")
+    parts = (
+        found.items() if isinstance(found, Mapping) else enumerate(found) if isinstance(found, list) else ()
+    )
+    for key, value in parts:
+        _refuse_nested(value, f"{where}.{_shown(key)}")
+
+
+def _shown(value: Any) -> str:
+    """In one short line; look-alikes of letters are told apart."""
+    return ascii(str(value))[1:-1][:100]
 
 
 def takes(target: type, name: str) -> bool:
@@ -59,14 +83,20 @@ def resolve(path: str, where: str, ours: tuple[type, ...], plugins: list[str]) -
     if path in known:
         return known[path]
     module_name, _, name = path.rpartition(".")
+    shown = _shown(path)
     if module_name not in plugins:
         raise ConfigError(
-            f"{where}._target_={path}: accepted are {', '.join(known)}; for a class of your own "
-            f"add its module: plugins=[{module_name or 'MODULE'}]"
+            f"{where}._target_={shown}: accepted are {', '.join(known)}; for a class of your own "
+            f"add its module: plugins=[{_shown(module_name) or 'MODULE'}]"
         )
     found = getattr(import_plugin(module_name), name, None)
     if not inspect.isclass(found):
-        raise ConfigError(f"{where}._target_={path}: module {module_name} has no class {name!r}")
+        raise ConfigError(f"{where}._target_={shown}: module {module_name} has no class {name!r}")
+    if found.__module__ != module_name and not found.__module__.startswith(f"{module_name}."):
+        raise ConfigError(
+            f"{where}._target_={shown}: {name} is of {found.__module__}, which {module_name} only imports; "
+            f"name a class that is defined there, or add plugins=[{found.__module__}]"
+        )
     return found
 
 

@@ -1,4 +1,5 @@
-"""gantrans export: write a model in the format of another suite."""
+"""gantrans export: write a model for other programs, as ONNX, as a program of torch.export, or under the
+names of another suite."""
 
 from __future__ import annotations
 
@@ -6,32 +7,84 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gantrans.cli.options import run_verb, way_of
-from gantrans.errors import ConfigError
+from gantrans.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+    from torch import nn
 
-FORMATS = ("reference",)
+    from gantrans.inference.card import Card
+
+FORMATS = {"onnx": ".onnx", "program": ".pt2", "reference": ".pth"}
 
 
 def run(args: list[str]) -> None:
-    """The verb: load the bundle, write it under the other suite's names."""
+    """The verb: load the bundle, write it in the format that the suffix of `out` names."""
     run_verb("export", args, _export)
 
 
 def _export(config: DictConfig, overrides: list[str]) -> None:
     from gantrans.inference.bundle import load_bundle
-    from gantrans.inference.interop import write_reference
 
     del overrides
     out, way = Path(config.out).expanduser(), way_of(config.direction)
-    if config.format not in FORMATS:
-        raise ConfigError(f"format={config.format}: accepted is {', '.join(FORMATS)}")
-    if out.suffix != ".pth":
-        raise ConfigError(f"out={out}: format=reference writes a .pth file, as out=latest_net_G.pth")
+    kind = _format(config.format, out)
     if out.exists() and not config.overwrite:
         raise ConfigError(f"out={out} exists; choose another file, or overwrite=true")
     network, card = load_bundle(Path(config.model).expanduser(), way)
-    write_reference(network, out)
+    if kind == "reference":
+        from gantrans.inference.interop import write_reference
+
+        if config.style is not None:
+            raise ConfigError(f"style={config.style}: a .pth file holds no style; leave it out")
+        write_reference(network, out)
+        checked = ""
+    else:
+        _fix_style(config, network, card)
+        checked = f"; {_write_graph(kind, network, card, out)}"
     parameters = sum(p.numel() for p in network.parameters())
-    print(f"{way:<12} {out}: {card.network['name']}, {parameters:,} parameters")
+    print(f"{way:<12} {out}: {card.network['name']}, {parameters:,} parameters{checked}")
+
+
+def _write_graph(kind: str, network: nn.Module, card: Card, out: Path) -> str:
+    """What was checked, in words."""
+    from gantrans.inference.export_check import PROBES, about
+    from gantrans.inference.export_graph import write_onnx, write_program
+
+    made = (write_onnx if kind == "onnx" else write_program)(network, card, out)
+    sizes = ", ".join(f"{batch}x{height}x{width}" for batch, height, width in PROBES)
+    return (
+        f"batch, height ({about(card)['gantrans.sizes']}) and width are free; at most {made.apart:.0e} from "
+        f"PyTorch on pictures of {sizes}"
+    )
+
+
+def _format(asked: str, out: Path) -> str:
+    """The format that a suffix names, or that is asked for. Raises ConfigError where they do not agree."""
+    by_suffix = next((kind for kind, suffix in FORMATS.items() if out.suffix.lower() == suffix), None)
+    if asked not in ("auto", *FORMATS):
+        raise ConfigError(f"format={asked}: accepted are auto (by the suffix of out), {', '.join(FORMATS)}")
+    if by_suffix is None or asked not in ("auto", by_suffix):
+        accepted = FORMATS if asked == "auto" else {asked: FORMATS[asked]}
+        wanted = ", ".join(f"{suffix} ({kind})" for kind, suffix in accepted.items())
+        raise ConfigError(f"out={out}: accepted for format={asked} are files that end in {wanted}")
+    return by_suffix
+
+
+def _fix_style(config: DictConfig, network: nn.Module, card: Card) -> None:
+    """Give a network of any style the one that the graph will have. Raises ConfigError, DataError."""
+    from gantrans.methods.style_fast import UNCUT, style_picture
+
+    takes = callable(getattr(network, "set_style", None))
+    if config.style is None:
+        if takes:
+            raise ConfigError(
+                f"model={config.model}: takes any style, and a graph has one; give style=FILE, its picture"
+            )
+        return
+    if not takes:
+        raise ConfigError(f"style={config.style}: this model takes no style; leave it out")
+    path = Path(config.style).expanduser()
+    if not path.is_file():
+        raise DataError(f"style={path}: no such file")
+    network.set_style(style_picture(path, UNCUT, grey=card.source_mode == "grey"))  # type: ignore[operator]

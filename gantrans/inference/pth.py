@@ -33,7 +33,7 @@ def read_weights(path: Path) -> Weights:
 
     Raises CheckpointError with the reason.
     """
-    found = _load(path)
+    found = load_plain(path)
     for wrapper in WRAPPERS:
         if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping):
             found = found[wrapper]
@@ -44,7 +44,7 @@ def read_weights(path: Path) -> Weights:
     bad = next((key for key, value in found.items() if not isinstance(value, Tensor)), None)
     if bad is not None:
         raise CheckpointError(
-            f"{path}: {_shown(bad)} is {_named(found[bad])}; a state dict holds tensors only. Whole trainers "
+            f"{path}: {shown(bad)} is {_named(found[bad])}; a state dict holds tensors only. Whole trainers "
             "are not read; save the generator's state_dict()"
         )
     weights: Weights = {}
@@ -52,7 +52,7 @@ def read_weights(path: Path) -> Weights:
         name = _plain(str(key))
         reason = "is there twice, with and without a prefix" if name in weights else _unsound(name, value)
         if reason:
-            raise CheckpointError(f"{path}: {_shown(name)} {reason}")
+            raise CheckpointError(f"{path}: {shown(name)} {reason}")
         weights[name] = value
     return _as_today(weights)
 
@@ -62,21 +62,33 @@ def _unsound(name: str, value: Tensor) -> str | None:
     if not re.fullmatch(r"[\w.]{1,200}", name, re.ASCII):
         return "is not the name of a network's weight"
     counts = name.endswith(_COUNTER) and value.dtype == torch.int64
-    if value.layout is not torch.strided or value.is_nested or value.is_meta or (
-        value.dtype not in _DTYPES and not counts
-    ):  # fmt: skip
+    if not is_dense(value) or (value.dtype not in _DTYPES and not counts):
         kind = "without data" if value.is_meta else f"{value.dtype}, {value.layout}"
         return f"is a tensor {kind}; accepted are dense ones of 16, 32 or 64-bit floating point"
-    if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+    if claims_more(value):
         return f"claims a shape {tuple(value.shape)} larger than its data"
     if not torch.isfinite(value.float()).all():  # float32, as it will be used: 1e300 is no number there
         return "holds NaN or infinite values"
     return None
 
 
-def _load(path: Path) -> Any:
+def is_dense(value: Tensor) -> bool:
+    """Whether a tensor has its numbers in one block of memory, which it has."""
+    return value.layout is torch.strided and not value.is_nested and not value.is_meta
+
+
+def claims_more(value: Tensor) -> bool:
+    """Whether a dense tensor repeats its memory, so that a copy would be larger than the file was."""
+    return value.numel() * value.element_size() > value.untyped_storage().nbytes()
+
+
+def load_plain(path: Path, data: bytes | None = None) -> Any:
+    """What a file of torch.save holds, tensors and plain values, on the CPU; `data`: its bytes, where they
+    are read already. Raises CheckpointError for code, for archives that unpack to more, for anything else."""
     try:
-        data = path.read_bytes()
+        if not path.is_file() and path.exists() and not path.is_dir():  # as a pipe, which would never end
+            raise CheckpointError(f"{path}: cannot be read: is no file")
+        data = path.read_bytes() if data is None else data
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:
@@ -141,6 +153,6 @@ def _named(found: Any) -> str:
     return "empty" if isinstance(found, Mapping) and len(found) == 0 else f"of type {type(found).__name__}"
 
 
-def _shown(key: Any) -> str:
+def shown(key: Any) -> str:
     """A name from the file, fit for a terminal."""
     return ascii(str(key))[1:-1][:80]

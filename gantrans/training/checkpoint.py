@@ -19,8 +19,11 @@ import torch
 
 from gantrans.errors import CheckpointError
 from gantrans.imaging.write import write_atomic, write_text_atomic
+from gantrans.inference.pth import load_plain
+from gantrans.training.checkpoint_check import unsound
 
 _NAME = re.compile(r"step-(\d+)\.json")
+_MOST_MARKER = 2**20  # bytes
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,12 @@ def listed(folder: Path) -> list[Saved]:
     """Every checkpoint that has a readable marker, oldest first; their contents are not verified here."""
     found = []
     for marker in folder.glob("step-*.json"):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
+            if not _NAME.fullmatch(marker.name) or marker.stat().st_size > _MOST_MARKER:
+                continue
             about = json.loads(marker.read_text(encoding="utf-8"))
             path = marker.with_suffix(".pt")
-            if _NAME.fullmatch(marker.name) and path.is_file():
+            if path.is_file():
                 found.append(Saved(path, int(about["step"]), str(about["sha256"]), dict(about["metrics"])))
     return sorted(found, key=lambda saved: saved.step)
 
@@ -69,12 +74,20 @@ def load_newest(folder: Path) -> tuple[Saved, dict[str, Any], list[str]]:
         if hashlib.sha256(data).hexdigest() != saved.sha256:
             refused.append(saved.path.name)
             continue
-        try:
-            return saved, torch.load(io.BytesIO(data), map_location="cpu", weights_only=True), refused
-        except Exception as error:  # whatever an unpickler can raise on a file that is not ours
-            raise CheckpointError(f"{saved.path}: not a checkpoint of gantrans: {error}") from error
+        return saved, _state(saved, data), refused
     detail = f"; damaged: {', '.join(refused)}" if refused else ""
     raise CheckpointError(f"{folder}: no valid checkpoint to resume from{detail}")
+
+
+def _state(saved: Saved, data: bytes) -> dict[str, Any]:
+    """The state in a checkpoint. Raises CheckpointError where it is none of ours, or could run code."""
+    if not data.startswith(b"PK\x03\x04"):
+        raise CheckpointError(f"{saved.path}: not a checkpoint of gantrans: no archive of torch.save")
+    state = load_plain(saved.path, data)
+    reason = unsound(state, saved.step)
+    if reason:
+        raise CheckpointError(f"{saved.path}: not a checkpoint of gantrans: {reason}")
+    return state
 
 
 def tidy(folder: Path, *, keep_last: int, best_step: int | None, newest: int) -> None:
