@@ -284,6 +284,7 @@ EFFECTS = [
     "discriminator.layers=2",
     "discriminator.norm=none",
     "discriminator=pixel discriminator.width=2 discriminator.norm=batch",
+    "discriminator=unet discriminator.width=2 discriminator.spectral=false",
     "method=pix2pix method.gan=lsgan",  # leaves lambda_gan
     "method.gan=hinge",
     "method.lambda_l1=10",
@@ -389,6 +390,7 @@ def test_the_effects_table_is_complete() -> None:
     """Every typed key is in the table, or here with the test that shows its effect."""
     elsewhere = {
         "task": "test_a_label_changes_nothing_but_the_label",
+        "bundle.licence": "test_a_bundle_says_what_it_is",
         "plugins": "test_a_users_own_classes_need_plugins_and_no_fork",
         "run.dir": "test_a_folder_holds_one_run_and_one_process",
         "data.root": "test_no_data_is_said_plainly",
@@ -411,6 +413,9 @@ def test_the_effects_table_is_complete() -> None:
         "data.cache_mib": "test_the_cache_changes_no_byte",
         "data.workers": "test_workers_and_starting_point_change_nothing",
         "train.save_every": "test_checkpoints_are_as_far_apart_as_asked",
+        "train.profile": "test_a_profile_is_a_trace_that_opens_and_changes_nothing",
+        "log.worst": "test_pictures_are_few_and_small",
+        "log.width": "test_pictures_are_few_and_small",
         "val.best": "test_another_metric_chooses_anew",
         "core.device": "test_core_keys_act",
         "core.compile": "test_compiling_is_in_place_and_copies_are_plain",

@@ -9,9 +9,9 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "gantrans"
 LAYERS = [
-    {"__main__"},
+    {"__main__", "api"},
     {"cli"},
-    {"build"},
+    {"build", "report"},
     {"training"},
     {"inference"},
     {"core"},

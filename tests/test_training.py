@@ -21,6 +21,7 @@ from gantrans.methods.pix2pix import Pix2Pix
 from gantrans.training import checkpoint
 from gantrans.training.run_folder import open_run
 from gantrans.training.validate import PairValidation, Predictors
+from gantrans.training.watch import Watch
 from tests.conftest import TINY, Cli
 
 
@@ -76,7 +77,7 @@ def test_a_run_leaves_what_the_contract_says(photos: Path, tmp_path: Path, cli: 
     assert {"psnr", "ssim", "psnr_input", "ssim_input"} <= lines[0].keys()
     assert {p.name for p in (run / "samples").iterdir()} == {f"step-00000{i}.png" for i in (0, 3, 6)}
     assert list((run / "tensorboard").iterdir())
-    for said in (str(run / "samples" / "step-000006.png"), "tensorboard --logdir", "PSNR"):
+    for said in (str(run / "samples" / "step-000006.png"), " board ", "PSNR"):
         assert said in answer.out
 
 
@@ -299,9 +300,9 @@ def test_a_longer_time_budget_goes_on_and_a_slow_start_does_not_shorten_it(
 ) -> None:
     honest = PairValidation.measure
 
-    def slow(self: PairValidation, predictors: Predictors) -> dict[str, float]:
+    def slow(self: PairValidation, predictors: Predictors, watch: Watch | None = None) -> dict[str, float]:
         time.sleep(0.8)
-        return honest(self, predictors)
+        return honest(self, predictors, watch)
 
     monkeypatch.setattr(PairValidation, "measure", slow)
     run = tmp_path / "run"

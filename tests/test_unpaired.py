@@ -20,6 +20,10 @@ from gantrans.data.readers import read_files
 from gantrans.data.stream import batches
 from gantrans.data.unpaired import HybridDataset, ImageSet, UnpairedDataset
 from gantrans.errors import DataError
+from gantrans.imaging.colour import to_rgb
+from gantrans.imaging.read import read
+from gantrans.lab import lab_from_rgb
+from gantrans.nets.colorizer import Colorizer, Decolorizer
 from tests.conftest import TINY, Cli, draw_picture
 
 
@@ -140,6 +144,7 @@ def test_a_bad_image_is_named(tmp_path: Path) -> None:
 
 KEYS = [key for key in TINY if not key.startswith(("experiment=", "generator", "discriminator.norm"))]
 NETS = ["generator=resnet_light", "generator.width=2", "generator.blocks=1", "discriminator.norm=instance"]
+COLOUR = ["generator.width=2", "generator.depth=2", "generator.working_px=0", "discriminator.norm=instance"]
 RUNS = {
     "cyclegan": ["experiment=cyclegan", "method.pool=4"],
     "cut": ["experiment=cut", "method.patches=8", "method.width=4"],
@@ -149,6 +154,7 @@ RUNS = {
     "hybrid_nce": ["experiment=hybrid", "method.tie=nce"],
     "restrained": ["experiment=cyclegan", "method.pool=2", "adversary.r1=1", "adversary.r1_every=2",
                    "adversary.augment=[colour,translation,cutout]", "adversary.augment_p=0.5"],
+    "colour": ["experiment=colorize_unpaired", "method.pool=2"],
     "nogan": ["experiment=restore_nogan", "train.stages=[{generator:2},{discriminator:2},{both:2}]"],
 }  # fmt: skip
 
@@ -170,7 +176,8 @@ def command(domains: Path, name: str, run: str, *more: str) -> list[str]:
     root = domains / ("clean" if paired else "data")
     real = [f"data.unpaired={domains / 'real'}"] if name.startswith("hybrid") else []
     extra = ["augment.resize=40"] if not paired else []
-    keys = [*RUNS[name], *KEYS, *NETS, f"data.root={root}", *real, *extra]
+    nets = COLOUR if name == "colour" else NETS
+    keys = [*RUNS[name], *KEYS, *nets, f"data.root={root}", *real, *extra]
     return ["train", *keys, f"run.dir={domains / run}", *more]
 
 
@@ -228,7 +235,7 @@ def test_both_ways_of_a_cyclegan_translate(domains: Path, cli: Cli) -> None:
             f"direction={direction}",
         )
         assert answer.code == 0, answer.err
-        assert len(list(out.iterdir())) == 5
+        assert len(list(out.glob("*.png"))) == 5
         with Image.open(out / "0.png") as image:
             assert (image.size, image.mode) == ((44, 40), mode)
     first, again = ((domains / way / "0.png").read_bytes() for way in ("to_source", "BtoA"))
@@ -238,6 +245,58 @@ def test_both_ways_of_a_cyclegan_translate(domains: Path, cli: Cli) -> None:
     answer = cli("translate", f"model={domains / 'run'}", f"source={photos}", f"out={domains / 'x'}",
                  "direction=up")  # fmt: skip
     assert answer.code == 2 and "accepted are to_target" in answer.err
+
+
+def test_colours_are_learned_without_pairs_and_the_lightness_stays(domains: Path, cli: Cli) -> None:
+    """Both ways are bundles of their own kind; a grey picture keeps its L, which colours alone would not."""
+    for file in (domains / "data" / "trainA").iterdir():
+        with Image.open(file) as image:
+            image.convert("L").save(file)
+    keys = ["train.total=2step", "train.lr=0.02", "train.ema=0", "generator.saturation=3"]
+    answer = cli(*command(domains, "colour", "run", *keys))
+    assert answer.code == 0, answer.err
+    found = {}
+    for way, folder, name in (("to_target", "trainA", "Colorizer"), ("to_source", "trainB", "Decolorizer")):
+        bundle = domains / "run" / "bundle" / ("to_source" if way == "to_source" else "")
+        assert json.loads((bundle / "bundle.json").read_text())["network"]["name"] == name
+        source, out = domains / "data" / folder, domains / way
+        answer = cli(
+            "translate", f"model={domains / 'run'}", f"source={source}", f"out={out}", f"direction={way}"
+        )
+        assert answer.code == 0, answer.err
+        first = min(path.name for path in source.iterdir())
+        found[way] = [read(place / first).pixels for place in (source, out)]
+    grey, colours = found["to_target"]
+    assert grey.shape[2] == 1 and colours.shape[2] == 3 and np.ptp(colours, axis=2).max() > 10
+    before, after = (lab_from_rgb(to_rgb(p) / 255.0)[..., 0] for p in (grey, colours))
+    inside = ((colours > 0) & (colours < 255)).all(2)  # not clipped at the border of sRGB
+    assert inside.any() and np.abs(before - after)[inside].max() < 1
+    assert found["to_source"][1].shape[2] == 1
+
+
+def test_the_way_back_from_colour_starts_exact_and_sees_one_pixel_at_a_time() -> None:
+    torch.manual_seed(0)
+    there, back = Colorizer(width=2, depth=2, norm="none").eval(), Decolorizer(width=4).eval()
+    torch.nn.init.normal_(there.head.weight, std=0.02)  # type: ignore[arg-type]
+    grey = torch.rand(2, 1, 7, 9) - 0.5
+    coloured = there(grey)
+    assert (coloured - grey).abs().max() > 0.01
+    torch.testing.assert_close(back(coloured), grey, atol=1e-3, rtol=0)
+    assert back(torch.rand(1, 3, 1, 1)).shape == (1, 1, 1, 1)
+
+    def reach(made: torch.nn.Module) -> int:
+        """How many pixels of grey follow one of colour."""
+        torch.nn.init.normal_(made.head.weight)  # type: ignore[union-attr,arg-type]
+        x = torch.rand(1, 3, 9, 9)
+        changed = x.clone()
+        changed[..., 4, 4] = 1 - x[..., 4, 4]
+        return int(((made(x) - made(changed)).abs() > 1e-6).sum())
+
+    assert reach(back) == 1
+    back.layers.conv1 = torch.nn.Conv2d(3, 4, 3, padding=1)  # what could hide colours in a pattern
+    assert reach(back) == 9
+    with pytest.raises(ValueError, match=r"makes 1 channel of 3, found 3 of 3; set data\.source_mode=grey"):
+        Decolorizer(3, 3)
 
 
 def test_a_one_way_model_says_so(domains: Path, cli: Cli) -> None:

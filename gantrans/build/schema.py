@@ -78,10 +78,15 @@ class TranslateSchema:
     model: str = MISSING
     source: str = MISSING
     masks: str | None = MISSING
+    masks_out: str | None = MISSING
     out: str = MISSING
     format: str = MISSING
+    quality: int = MISSING
+    metadata: str = MISSING
     overwrite: bool = MISSING
     direction: str = MISSING
+    tile: int | None = MISSING
+    ensemble: bool = MISSING
     device: str = MISSING
     precision: str = MISSING
 
@@ -123,6 +128,7 @@ class EvaluateSchema:
     out: str | None = MISSING
     json: str | None = MISSING
     worst: int = MISSING
+    ensemble: bool = MISSING
     direction: str = MISSING
     device: str = MISSING
     precision: str = MISSING
@@ -144,7 +150,24 @@ class ExportSchema:
     out: str = MISSING
     direction: str = MISSING
     format: str = MISSING
+    style: str | None = MISSING
     overwrite: bool = MISSING
+
+
+@dataclass
+class ReportSchema:
+    out: str | None = MISSING
+    overwrite: bool = MISSING
+
+
+@dataclass
+class DemoUiSchema:
+    model: str = MISSING
+    port: int | None = MISSING
+    open: bool = MISSING
+    longest: int = MISSING
+    device: str = MISSING
+    precision: str = MISSING
 
 
 @cache
@@ -160,3 +183,5 @@ def register() -> None:
     store.store(name="evaluate_schema", node=EvaluateSchema)
     store.store(name="import_schema", node=ImportSchema)
     store.store(name="export_schema", node=ExportSchema)
+    store.store(name="report_schema", node=ReportSchema)
+    store.store(name="demo_ui_schema", node=DemoUiSchema)

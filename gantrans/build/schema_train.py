@@ -82,6 +82,7 @@ class Train:
     lr_decay_by_depth: float = MISSING
     save_every: str = MISSING
     keep_last: int = MISSING
+    profile: bool = MISSING
 
 
 @dataclass
@@ -98,6 +99,13 @@ class Val:
 @dataclass
 class Log:
     every: str = MISSING
+    worst: int = MISSING
+    width: int = MISSING
+
+
+@dataclass
+class Bundle:
+    licence: str = MISSING
 
 
 @dataclass
@@ -132,6 +140,7 @@ class TrainSchema:
     train: Train = field(default_factory=Train)
     val: Val = field(default_factory=Val)
     log: Log = field(default_factory=Log)
+    bundle: Bundle = field(default_factory=Bundle)
     core: Core = field(default_factory=Core)
     recipe: Any = MISSING
     generator: Any = MISSING

@@ -18,6 +18,7 @@ from gantrans.build.fleet import check_batch, check_devices
 from gantrans.build.method import GENERATORS, build_networks
 from gantrans.build.pace import set_pace
 from gantrans.build.transfer import depth_decay, freeze_steps, start_weights
+from gantrans.build.view import build_view
 from gantrans.core.device import Core, open_core
 from gantrans.core.heap import keep_large_blocks
 from gantrans.core.ranks import ALONE, Ranks
@@ -108,6 +109,8 @@ def build_job(
         stages=stages,
         freeze=freeze_steps(config, method, networks, images),
         pace=pace,
+        view=build_view(config),
+        profile=t.profile,
     )
 
 
@@ -179,6 +182,7 @@ def _cards(
             classes=config.data.classes or 0,
             ignore=tuple(config.data.ignore),
             task=config.task,
+            licence=config.bundle.licence,
             provenance={**versions, "way": way, **data.provenance},
         )
     return cards

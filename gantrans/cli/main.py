@@ -23,11 +23,15 @@ VERBS = {
     "translate": "apply a trained generator to an image or a folder",
     "stylize": "one picture in the style of another, without training",
     "evaluate": "measure a model, or a folder of outputs, against targets",
+    "board": "open TensorBoard on runs, with the right arguments",
+    "demo-ui": "a page in the browser: drop a photo, see what a model makes of it",
+    "report": "runs as one HTML page: curves, pictures, figures, keys, cost",
     "doctor": "look at a run and say in plain words what went wrong",
     "import": "turn a .pth of the pix2pix, CycleGAN or CUT code into a bundle",
     "export": "write a model as such a .pth",
+    "completion": "print a script that completes verbs and keys in bash, zsh or fish",
 }
-MODULES = {"import": "import_", "match-recipe": "match_recipe"}  # no keyword or hyphen in a module's name
+MODULES = {"import": "import_", "match-recipe": "match_recipe", "demo-ui": "demo_ui"}  # no keyword or hyphen in a module's name
 USAGE = """gantrans: translate one kind of image into another, with GANs.
 
 usage: gantrans VERB key=value ...

@@ -32,9 +32,10 @@ def run(args: list[str]) -> None:
     run_verb("train", args, launch)
 
 
-def launch(config: DictConfig, overrides: list[str]) -> None:
-    """Train from a complete config in a new run folder, in as many processes as it asks for."""
+def launch(config: DictConfig, overrides: list[str]) -> float | None:
+    """Train in a new run folder, in as many processes as asked for; returns the best validation value."""
     from gantrans.build.fleet import build_fleet
+    from gantrans.cli.sweep import best_value
     from gantrans.cli.workers import Order, join, start
     from gantrans.core.launch import started_by_a_launcher
     from gantrans.training.run_folder import create_run
@@ -43,17 +44,18 @@ def launch(config: DictConfig, overrides: list[str]) -> None:
     fleet = build_fleet(config, path)
     if started_by_a_launcher():
         join(Order("train", config, overrides, path))
-        return
+        return best_value(path)
     parts = prepare(config)
     if fleet.nodes > 1:
         start(Order("train", config, overrides, path), fleet, None)
-        return
+        return best_value(path)
     folder = create_run(path, config.task or "train")
     try:
         if fleet.world > 1:
             start(Order("train", config, overrides, folder.path, locked=True), fleet, folder)
         else:
             begin(config, overrides, folder, parts)
+        return best_value(folder.path)
     except BaseException:
         folder.discard_if_unused()
         raise
@@ -104,9 +106,7 @@ def fit(job: Job) -> None:
 def announce(job: Job) -> None:
     sizes = {role: sum(p.numel() for p in n.parameters()) / 1e6 for role, n in job.state.networks.items()}
     networks = ", ".join(f"{role} {millions:.2f} M" for role, millions in sizes.items() if millions)
-    print(f"run       {job.run.path}")
-    print(f"data      {job.data}")
-    print(f"networks  {networks} parameters")
+    print(f"run       {job.run.path}\ndata      {job.data}\nnetworks  {networks} parameters")
     graph = ", steps as CUDA graphs" if job.pace.graph else ""
     print(
         f"device    {job.core.describe()}{graph}; {job.workers} loader processes{_several(job)}", flush=True
@@ -144,7 +144,7 @@ def conclude(job: Job, report: Reporting) -> None:
         f"\nstep {state.step} of {state.total}, {state.seconds:.0f} s. On {job.validation.images} validation "
         f"images:\n{_scores(report.validated)}\n\n"
         f"pictures     {report.sample}\n"
-        f"curves       {_program('tensorboard')} --logdir {job.run.tensorboard}"
+        f"curves       {_program('gantrans')} board {job.run.path}"
     )
     if job.describable:
         chosen = f"best {job.best}" if job.best else "latest"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from gantrans.core.device import Core
 from gantrans.data.samples import Samples
@@ -41,6 +43,16 @@ class Pace:
 
 
 @dataclass(frozen=True)
+class View:
+    """What TensorBoard is given. worst: so many of the worst validation images; width: of pictures, in pixels
+    at most; config: the keys, resolved, of which hyperparameters are chosen (training/hparams.py)."""
+
+    worst: int = 4
+    width: int = 1024
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Job:
     """One training run. `best` names the validation metric that chooses the bundle; None keeps the latest.
     `stop_at` leaves at that step, saved, although the schedule goes on to `total`.
@@ -48,6 +60,7 @@ class Job:
     `cards` describe the bundle of each way; none is written where a generator is the user's own class, and so
     not `describable`. `stages`: who trains when (training/stages.py); () is everyone, always. `freeze`: for
     so many steps what is pretrained waits (training/depth.py). `data` says in words what the run learns from.
+    `view`: what TensorBoard is given. `profile`: a few steps are traced (training/profile.py).
     """
 
     run: RunFolder
@@ -72,3 +85,5 @@ class Job:
     stages: tuple[Stage, ...] = ()
     freeze: int = 0
     pace: Pace = Pace()
+    view: View = View()
+    profile: bool = False

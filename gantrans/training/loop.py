@@ -14,6 +14,8 @@ from gantrans.errors import DataError, DivergedError, GantransError, Interrupted
 from gantrans.training.clock import Clock
 from gantrans.training.guard import NanGuard
 from gantrans.training.job import Job
+from gantrans.training.looking import introduce
+from gantrans.training.profile import tracing
 from gantrans.training.reporting import Reporting
 from gantrans.training.schedule import factor
 from gantrans.training.signals import StopRequest
@@ -31,7 +33,7 @@ def train(job: Job) -> Reporting:
     state, ranks = job.state, job.core.ranks
     guard = NanGuard(ranks)
     clock = Clock(state, job.total, images=len(job.train), batch_size=job.batch_size, flat=job.schedule.flat)
-    sinks = Sinks(job.run, first_step=state.step) if ranks.first else None
+    sinks = Sinks(job.run, first_step=state.step, width=job.view.width) if ranks.first else None
     report = Reporting(job, sinks, clock, guard)
     report.status("running")
     stop = StopRequest(settle=0.0 if ranks.world == 1 else 2.0)
@@ -39,16 +41,18 @@ def train(job: Job) -> Reporting:
     networks = (*state.networks.values(), *state.averages.values())
     try:
         ranks.copy_from_first(p for network in networks for p in network.parameters())
-        with stop, _bar(job) as bar, _stream(job) as stream:
+        with stop, _bar(job) as bar, _stream(job) as stream, tracing(job) as tracer:
+            if sinks is not None:
+                introduce(job, sinks)
             if state.step == 0:
-                if sinks is not None:
-                    sinks.text("config", job.config_text)
                 report.validate()
             clock.start()
             while not clock.finished:
                 raw = _next(stream, clock)
                 who, frozen = who_trains(job.stages, state.step, state.total), state.step < job.freeze
-                step(raw, rate=_rate(job), who=who, frozen=frozen)
+                measured = (state.step + 1) % job.every.log == 0
+                step(raw, rate=_rate(job), who=who, frozen=frozen, measured=measured)
+                tracer.step()
                 clock.tick()
                 _work_through_duties(job, report)
                 _show(bar, job, report)

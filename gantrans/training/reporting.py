@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from gantrans.data.fingerprint import fingerprint_of
 from gantrans.inference.bundle import bundle_folder, save_bundle
 from gantrans.inference.predictor import Predictor
 from gantrans.methods.base import translators
@@ -12,7 +14,9 @@ from gantrans.training import checkpoint
 from gantrans.training.clock import Clock
 from gantrans.training.guard import NanGuard
 from gantrans.training.job import Job
+from gantrans.training.looking import Gallery
 from gantrans.training.sinks import Sinks
+from gantrans.training.watch import Watch
 
 
 class Reporting:
@@ -27,7 +31,9 @@ class Reporting:
         self.speed: dict[str, float] = {}
         self.validated: dict[str, float] = {}
         self.sample: Path | None = None
+        self.gallery = Gallery(job)
         self._validated_at = self._saved_at = -1
+        self._fingerprint: dict[str, object] | None = None
 
     def log(self) -> None:
         """Losses since the last log, learning rate, speed and memory. Raises DivergedError on NaN."""
@@ -43,13 +49,13 @@ class Reporting:
         self.sinks.speed(state.step, {**self.speed, **memory})
         self.status("running")
 
-    def validate(self) -> None:
+    def validate(self, *, last: bool = False) -> None:
         """Measure and draw with the averaged weights; keep them as the bundle if they are the best so far,
-        or the newest where nothing chooses."""
+        or the newest where nothing chooses. `last`: of the run."""
         self.guard.check()
         job, state = self.job, self.job.state
         if self.sinks is not None:
-            self._look(self.sinks)
+            self._look(self.sinks, last=last)
         self.validated = self.ranks.share(self.validated)
         self._validated_at = state.step
         metric = job.best or "step"
@@ -64,16 +70,19 @@ class Reporting:
                 self.save()
         self.clock.restart_lap()
 
-    def _look(self, sinks: Sinks) -> None:
+    def _look(self, sinks: Sinks, *, last: bool) -> None:
         job, state = self.job, self.job.state
         predictors = {
             way: Predictor(state.averages[role], job.cards[way], job.core)
             for way, role in translators(job.method.roles).items()
         }
-        self.validated = job.validation.measure(predictors)
-        sinks.metrics(state.step, "val", self.validated)
-        for split, strip in job.validation.strips(predictors).items():
-            sinks.picture(state.step, f"probe/{split}", strip)
+        watch = Watch(job.view.worst, job.best, job.validation.lower)
+        self.validated = job.validation.measure(predictors, watch)
+        strips = job.validation.strips(predictors)
+        if sinks.metrics(state.step, "val", self.validated):
+            self.gallery.show(sinks, strips, watch, last=last)
+        sinks.flush()
+        for split, strip in strips.items():
             if split == "val":
                 self.sample = sinks.sample(state.step, strip)
             elif split != "train":
@@ -100,7 +109,9 @@ class Reporting:
         if self.job.state.meter.sums:
             self.log()
         if self._validated_at != self.job.state.step:
-            self.validate()
+            self.validate(last=True)
+        if self.sinks is not None:
+            self.sinks.finished()
         self.save()
 
     def status(self, state: str, **facts: object) -> None:
@@ -121,11 +132,32 @@ class Reporting:
             **facts,
         )
 
+    def _trained_on(self) -> dict[str, object]:
+        """The fingerprint of the training files, as they were at the first bundle of this sitting."""
+        if self._fingerprint is None:
+            self._fingerprint = fingerprint_of(self.job.train)
+        return self._fingerprint
+
     def _bundle(self) -> None:
         job = self.job
         if not job.describable:
             return
         for way, role in translators(job.method.roles).items():
-            provenance = {**job.cards[way].provenance, **job.state.origin, "step": job.state.step}
-            card = replace(job.cards[way], metrics=self.validated, provenance=provenance)
+            provenance = {**job.cards[way].provenance, **public(job.state.origin), "step": job.state.step}
+            card = replace(
+                job.cards[way],
+                metrics=self.validated,
+                provenance=provenance,
+                training_data=self._trained_on(),
+            )
             save_bundle(bundle_folder(job.run.bundle, way), job.state.averages[role], card)
+
+
+def public(origin: dict[str, Any]) -> dict[str, Any]:
+    """The origin of the weights as a bundle tells it: the name of the file or folder, not where it lay."""
+    told = {}
+    for key, facts in origin.items():
+        if isinstance(facts, dict) and "path" in facts:
+            facts = {"file": Path(str(facts["path"])).name, **{k: v for k, v in facts.items() if k != "path"}}
+        told[key] = facts
+    return told

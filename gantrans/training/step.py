@@ -18,6 +18,7 @@ from gantrans.training.depth import SHARE, held_still, optimizer_groups
 from gantrans.training.ema import ema_decay, update_ema
 from gantrans.training.forwards import Forwards, cut
 from gantrans.training.guard import NanGuard
+from gantrans.training.norms import gradient_norms
 from gantrans.training.stages import BOTH, active
 from gantrans.training.state import State
 from gantrans.types import Batch, Metrics
@@ -25,12 +26,13 @@ from gantrans.types import Batch, Metrics
 
 @dataclass(frozen=True)
 class Variant:
-    """What a step does, apart from the numbers that it does it with: who trains, in which updates, and
-    whether what is pretrained in the generators waits (depth.py)."""
+    """What a step does, apart from the numbers that it does it with: who trains, in which updates, whether
+    what is pretrained in the generators waits (depth.py), and whether gradients are measured (norms.py)."""
 
     who: str
     phases: tuple[Phase, ...]
     frozen: bool = False
+    measured: bool = False
 
 
 def train_step(
@@ -46,20 +48,23 @@ def train_step(
     who: str = BOTH,
     frozen: bool = False,
     accumulate: int = 1,
+    measured: bool = False,
 ) -> None:
     """Advance `state` by one step. `rate` is the learning-rate factor of this step, `ema` the decay, `who`
     trains in it (training/stages.py); `frozen`: what is pretrained does not (depth.py); `accumulate`: the
-    parts that the batch is cut into."""
+    parts that the batch is cut into; `measured`: the gradients' norms are reported too."""
     seed_torch("step", seed, state.step, *core.ranks.address)
-    variant = variant_of(method, who, state.step, frozen=frozen)
+    variant = variant_of(method, who, state.step, frozen=frozen, measured=measured)
     set_rates(state, variant, rate, core)
     decay = ema_decay(ema, state.step)
     names = advance(state, batch, method, core, guard, variant, decay=decay, parts=accumulate)
     count(state, guard, names, batch.keys)
 
 
-def variant_of(method: Method, who: str, step: int, *, frozen: bool = False) -> Variant:
-    return Variant(who, active(method.phases, method.roles, who, step), frozen)
+def variant_of(
+    method: Method, who: str, step: int, *, frozen: bool = False, measured: bool = False
+) -> Variant:
+    return Variant(who, active(method.phases, method.roles, who, step), frozen, measured)
 
 
 def set_rates(state: State, variant: Variant, rate: float, core: Core) -> None:
@@ -96,7 +101,7 @@ def advance(
     generators = [state.networks[role.name] for role in method.roles if role.kind == "generator"]
     with held_still(generators) if variant.frozen else nullcontext():
         for phase in variant.phases:
-            metrics |= _update(state, phase, forwards, method, core, losses)
+            metrics |= _update(state, phase, forwards, method, core, losses, measured=variant.measured)
     state.scaler.update()
     for role, average in state.averages.items():
         update_ema(average, state.networks[role], decay)
@@ -106,7 +111,14 @@ def advance(
 
 
 def _update(
-    state: State, phase: Phase, forwards: Forwards, method: Method, core: Core, losses: list[Tensor]
+    state: State,
+    phase: Phase,
+    forwards: Forwards,
+    method: Method,
+    core: Core,
+    losses: list[Tensor],
+    *,
+    measured: bool,
 ) -> Metrics:
     """One phase: its gradients over all parts, and its optimizer's step. Its losses are added to `losses`."""
     optimizer, parts = state.optimizers[phase.shares or phase.name], len(forwards.parts)
@@ -124,8 +136,9 @@ def _update(
         found.append(reported)
         del shared, loss  # a graph that is held on to here would double the memory of the next part
     core.ranks.average_gradients(p for role in phase.trains for p in state.networks[role].parameters())
+    norms = gradient_norms(state, phase) if measured else {}
     state.scaler.step(optimizer)
-    return found[0] if parts == 1 else _mean(found)
+    return (found[0] if parts == 1 else _mean(found)) | norms
 
 
 def count(state: State, guard: NanGuard, names: tuple[str, ...], keys: tuple[str, ...]) -> None:

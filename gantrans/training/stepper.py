@@ -60,17 +60,19 @@ class Stepper:
         self._names: dict[Variant, tuple[str, ...]] = {}
         self._noted = False
 
-    def __call__(self, raw: RawBatch, *, rate: float, who: str = BOTH, frozen: bool = False) -> None:
+    def __call__(
+        self, raw: RawBatch, *, rate: float, who: str = BOTH, frozen: bool = False, measured: bool = False
+    ) -> None:
         """One step on this batch. `rate` is the learning-rate factor, `who` trains (training/stages.py);
-        `frozen`: what is pretrained does not."""
+        `frozen`: what is pretrained does not; `measured`: with the norms of the gradients (norms.py)."""
         if self._graphs is not None and self._fits(self._graphs, raw):
-            self._captured(
-                self._graphs, raw, rate, variant_of(self.method, who, self.state.step, frozen=frozen)
-            )
+            variant = variant_of(self.method, who, self.state.step, frozen=frozen, measured=measured)
+            self._captured(self._graphs, raw, rate, variant)
             return
         train_step(
             self.state, self.core.prepare(raw), self.method, self.core, self.guard,
             seed=self.seed, rate=rate, ema=self.ema, who=who, frozen=frozen, accumulate=self.accumulate,
+            measured=measured,
         )  # fmt: skip
 
     def _fits(self, graphs: GraphRunner, raw: RawBatch) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -14,10 +15,12 @@ from gantrans.data import masks
 from gantrans.data.dataset import PairDataset
 from gantrans.data.pixels import LABELS, enlarged
 from gantrans.imaging import colour, ranges, sheet
+from gantrans.inference.predicted_mask import predicted_mask, predicts_mask
 from gantrans.inference.predictor import Predictor
 from gantrans.metrics.health import Health
 from gantrans.metrics.pairwise import psnr, psnr_where, ssim
 from gantrans.metrics.table import Measure
+from gantrans.training.watch import Watch
 
 PAIRWISE = {"psnr": psnr, "ssim": ssim}  # always measured
 COLUMNS = ["source", "output", "target", "error"]
@@ -37,8 +40,8 @@ class Validation(Protocol):
     @property
     def lower(self) -> tuple[str, ...]: ...
 
-    def measure(self, predictors: Predictors) -> dict[str, float]:
-        """Means over the validation images."""
+    def measure(self, predictors: Predictors, watch: Watch | None = None) -> dict[str, float]:
+        """Means over the validation images; `watch` is told of each."""
         ...
 
     def strips(self, predictors: Predictors) -> dict[str, np.ndarray]:
@@ -66,9 +69,10 @@ class PairValidation:
     def images(self) -> int:
         return min(self.most, len(self.val))
 
-    def measure(self, predictors: Predictors) -> dict[str, float]:
+    def measure(self, predictors: Predictors, watch: Watch | None = None) -> dict[str, float]:
         """psnr [dB], ssim and what else is asked for, of the output and, as *_input, of the source itself;
-        psnr_gain and ssim_gain, the differences; and the signs of health (metrics/health.py).
+        psnr_gain and ssim_gain, the differences; psnr_train, of the training images that are drawn; and the
+        signs of health (metrics/health.py).
 
         Where masks are known psnr_inside and psnr_outside too, over covered pixels and over the others, and
         psnr_inside_input of the source; means over the images that have such pixels.
@@ -85,12 +89,20 @@ class PairValidation:
                     for side, p in (("source", source), ("target", output))
                 )
             )
-            for name, value in self._compare(source, output, target, mask).items():
+            values = self._compare(source, output, target, mask)
+            for name, value in values.items():
                 found.setdefault(name, []).append(value)
+            if watch is not None:
+                watch.titles = self._titles(predictors)
+                row = partial(self._row, predictors, self.val, source, output, target, mask)
+                watch.image(self.val.items[index].key, values, row)
+                watch.pixels("output", output)
+                watch.pixels("target", target)
         means = {name: sum(values) / len(values) for name, values in found.items()}
         if "psnr_input" in means:
             means["psnr_gain"] = means["psnr"] - means["psnr_input"]
             means["ssim_gain"] = means["ssim"] - means["ssim_input"]
+        means["psnr_train"] = self._psnr_train(predictors)
         return {**means, **health.result()}
 
     def _compare(
@@ -109,21 +121,46 @@ class PairValidation:
 
     def strips(self, predictors: Predictors) -> dict[str, np.ndarray]:
         """The probe strips by split: source | output | target | error, a row an image; where the mask is
-        told, it comes behind the source."""
+        told, or predicted, it comes behind the source."""
         found = {}
         for name, pairs in (("val", self.val), ("train", self.train)):
             rows, keys = [], []
             for index in spread(len(pairs), self.probes):
                 source, target, mask = pairs.masked(index)
                 output = _translated(pairs, predictors, source, mask)
-                sides = (("source", source), ("target", output), ("target", target))
-                shown = [sheet.to_u8_rgb(pairs.shown(pixels, side)) for side, pixels in sides]
-                told = [sheet.to_u8_rgb(mask)] if pairs.mask == "input" and mask is not None else []
-                rows.append([shown[0], *told, *shown[1:], sheet.error_map(shown[1], shown[2])])
+                rows.append(self._row(predictors, pairs, source, output, target, mask))
                 keys.append(pairs.items[index].key)
-            titles = [COLUMNS[0], "mask", *COLUMNS[1:]] if pairs.mask == "input" else COLUMNS
-            found[name] = sheet.grid(rows, titles, [f"{name}: {key}" for key in keys])
+            found[name] = sheet.grid(rows, self._titles(predictors), [f"{name}: {key}" for key in keys])
         return found
+
+    def _titles(self, predictors: Predictors) -> list[str]:
+        masked = self.val.mask == "input" or predicts_mask(predictors["to_target"])
+        return [COLUMNS[0], "mask", *COLUMNS[1:]] if masked else COLUMNS
+
+    @staticmethod
+    def _row(
+        predictors: Predictors,
+        pairs: PairDataset,
+        source: np.ndarray,
+        output: np.ndarray,
+        target: np.ndarray,
+        mask: np.ndarray | None,
+    ) -> list[np.ndarray]:
+        sides = (("source", source), ("target", output), ("target", target))
+        shown = [sheet.to_u8_rgb(pairs.shown(pixels, side)) for side, pixels in sides]
+        if pairs.mask != "input":  # what is known of it is for the figures alone
+            mask = predicted_mask(predictors["to_target"], source)
+        told = [] if mask is None else [sheet.to_u8_rgb(mask)]
+        return [shown[0], *told, *shown[1:], sheet.error_map(shown[1], shown[2])]
+
+    def _psnr_train(self, predictors: Predictors) -> float:
+        """Of as many training images as are drawn: far above that of validation, they are learnt by heart."""
+        found = []
+        for index in spread(len(self.train), self.probes):
+            source, target, mask = self.train.masked(index)
+            output = _translated(self.train, predictors, source, mask)
+            found.append(float(psnr(_tensor(output), _tensor(target))))
+        return float(np.mean(found))
 
 
 def _as_target(source: np.ndarray, target: np.ndarray) -> np.ndarray:

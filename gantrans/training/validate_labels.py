@@ -11,6 +11,7 @@ from gantrans.imaging import sheet
 from gantrans.metrics.labels import Confusion
 from gantrans.metrics.table import LABELS
 from gantrans.training.validate import COLUMNS, Predictors, spread
+from gantrans.training.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class LabelValidation:
     def images(self) -> int:
         return min(self.most, len(self.val))
 
-    def measure(self, predictors: Predictors) -> dict[str, float]:
+    def measure(self, predictors: Predictors, watch: Watch | None = None) -> dict[str, float]:
         """pixel_accuracy, class_accuracy and mean_iou over all measured images (metrics/labels.py);
         majority_accuracy: what the most frequent class of their targets would get everywhere.
 
@@ -39,6 +40,16 @@ class LabelValidation:
             source, target = self.val.whole(index)
             output, known = predictors["to_target"](source), target < self.val.classes
             confusion.add(output[known], target[known])
+            if watch is not None:
+                right = float((output == target)[known].mean()) if known.any() else np.nan
+                watch.titles = COLUMNS
+                watch.image(
+                    self.val.items[index].key,
+                    {"pixel_accuracy": right},
+                    lambda shown=(source, output, target): self._row(self.val, *shown),
+                )
+                watch.pixels("output", output, ["class"])
+                watch.pixels("target", target, ["class"])
         counts = confusion.counts
         majority = float(counts.sum(1).max() / max(counts.sum(), 1))
         return {**confusion.result(), "majority_accuracy": majority}
@@ -50,11 +61,16 @@ class LabelValidation:
             rows, keys = [], []
             for index in spread(len(pairs), self.probes):
                 source, target = pairs.whole(index)
-                output = predictors["to_target"](source)
-                wrong = (output != target) & (target < pairs.classes)
-                shown = [sheet.to_u8_rgb(pairs.shown(source, "source"))]
-                shown += [pairs.shown(pixels, "target") for pixels in (output, target)]
-                rows.append([*shown, sheet.to_u8_rgb(wrong.astype(np.uint8) * np.uint8(255))])
+                rows.append(self._row(pairs, source, predictors["to_target"](source), target))
                 keys.append(pairs.items[index].key)
             found[name] = sheet.grid(rows, COLUMNS, [f"{name}: {key}" for key in keys])
         return found
+
+    @staticmethod
+    def _row(
+        pairs: PairDataset, source: np.ndarray, output: np.ndarray, target: np.ndarray
+    ) -> list[np.ndarray]:
+        wrong = (output != target) & (target < pairs.classes)
+        shown = [sheet.to_u8_rgb(pairs.shown(source, "source"))]
+        shown += [pairs.shown(pixels, "target") for pixels in (output, target)]
+        return [*shown, sheet.to_u8_rgb(wrong.astype(np.uint8) * np.uint8(255))]

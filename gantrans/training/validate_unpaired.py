@@ -12,6 +12,7 @@ from gantrans.imaging import colour, ranges, sheet
 from gantrans.inference.predictor import Predictor
 from gantrans.metrics.health import Health
 from gantrans.training.validate import PairValidation, Predictors, spread
+from gantrans.training.watch import Watch
 
 OTHER = {"to_target": "to_source", "to_source": "to_target"}
 TITLES = ["input", "output", "and back"]
@@ -35,7 +36,7 @@ class UnpairedValidation:
     def images(self) -> int:
         return min(self.most, max(len(images) for images in self.val.values()))
 
-    def measure(self, predictors: Predictors) -> dict[str, float]:
+    def measure(self, predictors: Predictors, watch: Watch | None = None) -> dict[str, float]:
         """For each way that has a generator the signs of health (metrics/health.py), and cycle_l1 where both
         have: mean |there and back - input|, 0 to 1. Those of the way back end in _to_source."""
         found: dict[str, float] = {}
@@ -47,6 +48,8 @@ class UnpairedValidation:
                 health.add(ranges.to_x01(given), ranges.to_x01(output))
                 if back is not None:
                     cycles.append(float(np.abs(ranges.to_x01(back) - ranges.to_x01(given)).mean()))
+                if watch is not None:
+                    _tell(watch, way, images.items[index].key, (given, output, back), cycles)
             values = health.result() | ({"cycle_l1": float(np.mean(cycles))} if cycles else {})
             suffix = "" if way == "to_target" else f"_{way}"
             found |= {name + suffix: value for name, value in values.items()}
@@ -79,14 +82,14 @@ class HybridValidation:
     def lower(self) -> tuple[str, ...]:
         return self.pairs.lower
 
-    def measure(self, predictors: Predictors) -> dict[str, float]:
+    def measure(self, predictors: Predictors, watch: Watch | None = None) -> dict[str, float]:
         """What PairValidation measures, and the signs of health of the real images, ending in _unpaired."""
         health = Health()
         for index in spread(len(self.unpaired), self.pairs.most):
             given = self.unpaired.whole(index)
             health.add(ranges.to_x01(given), ranges.to_x01(predictors["to_target"](given)))
         real = {f"{name}_unpaired": value for name, value in health.result().items()}
-        return self.pairs.measure(predictors) | real
+        return self.pairs.measure(predictors, watch) | real
 
     def strips(self, predictors: Predictors) -> dict[str, np.ndarray]:
         """The strips of the pairs, and "unpaired": real images and their outputs; below them, where a
@@ -101,6 +104,29 @@ class HybridValidation:
             names.append(f"clean, to source: {val.items[index].key}")
         titles = TITLES[: max(map(len, rows))]
         return self.pairs.strips(predictors) | {"unpaired": sheet.grid(rows, titles, names)}
+
+
+def _tell(
+    watch: Watch,
+    way: str,
+    key: str,
+    shown: tuple[np.ndarray, np.ndarray, np.ndarray | None],
+    cycles: list[float],
+) -> None:
+    """Outputs are compared with real images of their kind; the worst are those that come back worst."""
+    given, output, back = shown
+    watch.titles = TITLES
+    if back is not None:
+        pictures = (given, output, back)
+        name = f"{way.replace('_', ' ')}: {key}"
+        watch.image(name, {"cycle_l1": cycles[-1]}, lambda: [_shown(p) for p in pictures])
+    start, made = ("source", "target") if way == "to_target" else ("target", "source")
+    watch.pixels(f"{start}_real", given)
+    watch.pixels(f"{made}_output", output)
+
+
+def _shown(pixels: np.ndarray) -> np.ndarray:
+    return colour.to_rgb(sheet.to_u8_rgb(pixels))
 
 
 def _translated(
@@ -120,7 +146,7 @@ def _rows(
     for way, index in _probes(sets, predictors, probes):
         images = sets[way]
         shown = [p for p in _translated(images, index, way, predictors) if p is not None]
-        rows.append([colour.to_rgb(sheet.to_u8_rgb(p)) for p in shown])
+        rows.append([_shown(p) for p in shown])
         names.append(f"{name}, {way.replace('_', ' ')}: {images.items[index].key}")
     return rows, TITLES[: max(map(len, rows))], names
 
