@@ -14,11 +14,20 @@ STATISTICS = ("running", "image")
 EPS = 1e-5
 
 
+Moments = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
 class InstanceNorm(nn.Module):
-    """Each channel of each image to mean 0, variance 1 over its pixels (Ulyanov et al. 2016); no weights."""
+    """Each channel of each image to mean 0, variance 1 over its pixels (Ulyanov et al. 2016); no weights.
+
+    `moments`, where set, says mean and variance (C,) each in the place of those of x: how a part of a picture
+    is normalised as the whole.
+    """
+
+    moments: Moments | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        return per_image(x)
+        return per_image(x) if self.moments is None else normalised(x, *self.moments(x))
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -27,17 +36,21 @@ class BatchNorm(nn.BatchNorm2d):
     "running": the averages kept in training, as usual. "image": mean and variance of each image over its own
     pixels, whatever the batch size: what pix2pix does with batch 1 (Isola et al. 2017, section 3.4). In train
     mode the two are alike: statistics of the batch, averages updated. `sum_over`, where set, makes that the
-    batch of all processes: x -> the sum of everyone's x, differentiable.
+    batch of all processes: x -> the sum of everyone's x, differentiable. `moments`: in eval mode with
+    "image", as for InstanceNorm.
     """
 
     statistics: str = "running"
     sum_over: Callable[[Tensor], Tensor] | None = None
+    moments: Moments | None = None
 
     def forward(self, input: Tensor) -> Tensor:
         if self.training and self.sum_over is not None:
             return self._synchronised(input, self.sum_over)
         if self.training or self.statistics == "running":
             return super().forward(input)
+        if self.moments is not None:
+            return normalised(input, *self.moments(input), self.weight, self.bias, self.eps)
         return per_image(input, self.weight, self.bias, self.eps)
 
     def _synchronised(self, input: Tensor, sum_over: Callable[[Tensor], Tensor]) -> Tensor:
@@ -113,6 +126,28 @@ def synchronise_norm(network: nn.Module, sum_over: Callable[[Tensor], Tensor] | 
                 f"{name}: a {type(module).__name__} keeps to its own process; "
                 "build the network with gantrans.nets.norm.BatchNorm"
             )
+
+
+def whole_picture_norms(network: nn.Module) -> list[InstanceNorm | BatchNorm]:
+    """The layers that in eval mode take their statistics from the picture at hand, as they are registered."""
+    return [
+        module
+        for module in network.modules()
+        if isinstance(module, InstanceNorm)
+        or (isinstance(module, BatchNorm) and module.statistics == "image")
+    ]
+
+
+def normalised(
+    x: Tensor,
+    mean: Tensor,
+    var: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = EPS,
+) -> Tensor:
+    """(x - mean) / sqrt(var + eps) * weight + bias, mean and var (C,) float32 given."""
+    return torch.native_batch_norm(x, weight, bias, mean, var, False, 0.0, eps)[0]
 
 
 def per_image(
