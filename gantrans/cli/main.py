@@ -31,7 +31,11 @@ VERBS = {
     "export": "write a model as such a .pth",
     "completion": "print a script that completes verbs and keys in bash, zsh or fish",
 }
-MODULES = {"import": "import_", "match-recipe": "match_recipe", "demo-ui": "demo_ui"}  # no keyword or hyphen in a module's name
+MODULES = {
+    "import": "import_",
+    "match-recipe": "match_recipe",
+    "demo-ui": "demo_ui",
+}  # no keyword or hyphen in a module's name
 USAGE = """gantrans: translate one kind of image into another, with GANs.
 
 usage: gantrans VERB key=value ...

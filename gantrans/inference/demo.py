@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image
 
 from gantrans.core.device import Core
-from gantrans.data import masks
 from gantrans.data.pixels import LABELS
 from gantrans.errors import CheckpointError, ConfigError, DataError
 from gantrans.imaging import colour, ranges, sheet
@@ -112,7 +111,9 @@ class Demo:
         if isinstance(mask, Path):
             return read_given(source, card, Policy(), mask)
         given = read_given(source, card, Policy())
-        given.mask = masks.resized(mask[..., None], *given.pixels.shape[:2])
+        height, width = given.pixels.shape[:2]
+        rows, cols = (np.arange(n) * m // n for n, m in zip((height, width), mask.shape, strict=True))
+        given.mask = mask[rows][:, cols, None]
         return given
 
     def _shown(self, source: Path, given: Given, made: np.ndarray, card: Card) -> Shown:
