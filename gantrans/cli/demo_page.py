@@ -26,7 +26,8 @@ WAYS = {"to_target": "source to target", "to_source": "target to source"}
 PAINT = "rgba(255, 64, 64, 0.7)"
 FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
 CSS = """
-.gradio-container { max-width: 1180px !important; margin: auto; }
+.gradio-container { width: 100% !important; max-width: 1180px !important; margin: auto; }
+.gradio-container main { width: 100%; }
 .said { min-height: 1.6em; } .said.wrong { color: #b4452f; font-weight: 600; }
 """
 

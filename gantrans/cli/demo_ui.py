@@ -53,6 +53,8 @@ def _serve(config: DictConfig, overrides: list[str]) -> None:
                 time.sleep(3600)
         except KeyboardInterrupt:
             print("\nstopped")
+        finally:
+            demo.finish(60.0)
 
 
 def _end(number: int, _frame: object) -> None:

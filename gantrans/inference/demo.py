@@ -86,6 +86,11 @@ class Demo:
         self._check_size(source)
         return _small(_seen(read_given(source, self.card, Policy()).pixels, self.card.source_mode, self.card))
 
+    def finish(self, seconds: float) -> None:
+        """Wait so long for a picture that is under way, and take no other: torch's threads end badly with a
+        process that leaves in the midst of their work."""
+        self._lock.acquire(timeout=seconds)
+
     def _set_style(self, predictor: Predictor, style: Path | None) -> None:
         if style is None:
             raise ConfigError("this model takes any style: choose a style picture too")
