@@ -20,15 +20,15 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from gantrans.data.match import Account, match
-from gantrans.data.match_fit import Step
-from gantrans.data.match_measure import Looked, look, made_alike
-from gantrans.data.match_text import recipe_yaml
 from gantrans.degrade.estimate_blur import edge_ratio
 from gantrans.degrade.estimate_jpeg import from_comb
 from gantrans.degrade.recipe import degrade, parse_recipe
 from gantrans.imaging.listing import list_images
 from gantrans.imaging.write import write
+from gantrans.match.fit import Step
+from gantrans.match.measure import Looked, look, made_alike
+from gantrans.match.propose import Account, match
+from gantrans.match.text import recipe_yaml
 
 HIDDEN: dict[str, list[Any]] = {
     "nothing": [],

@@ -98,10 +98,10 @@ def _worker(way: str, place: Path, out: Path, name: str) -> Callable[[Path], Any
         return lambda file: _by_pillow(file, out / file.name, rng, copy=way == "pillow2")
     from gantrans.build.config import compose_verb
     from gantrans.build.recipe import build_recipe
-    from gantrans.data.pairs_making import Making
-    from gantrans.data.pairs_worker import Setup, Task, work
     from gantrans.data.pixels import opaque
     from gantrans.degrade.recipe import degrade
+    from gantrans.pairs.making import Making
+    from gantrans.pairs.worker import Setup, Task, work
 
     recipe = build_recipe(compose_verb("pairs", [f"recipe={name}", "source=x", "out=x"]).recipe, [])
     if way == "degrade":

@@ -47,9 +47,9 @@ class Model:
         tile: int | None = None,
         ensemble: bool = False,
     ) -> None:
+        from gantrans.bundles.bundle import load_bundle
         from gantrans.cli.options import way_of
         from gantrans.core.device import open_core
-        from gantrans.inference.bundle import load_bundle
         from gantrans.inference.predictor import Predictor
 
         network, self.card = load_bundle(Path(path).expanduser(), way_of(direction))

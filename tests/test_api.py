@@ -16,10 +16,10 @@ from gantrans.api import Model, Pairs, train
 from gantrans.build.config import compose_verb
 from gantrans.build.method import build_method
 from gantrans.build.recipe import build_recipe
+from gantrans.bundles.bundle import Card, save_bundle
 from gantrans.degrade.recipe import degrade
 from gantrans.errors import CheckpointError, ConfigError, DataError
 from gantrans.imaging.read import read
-from gantrans.inference.bundle import Card, save_bundle
 from gantrans.nets import catalogue
 from gantrans.nets.superres import SRResNet
 from gantrans.nets.unet import UNet

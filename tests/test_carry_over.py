@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from gantrans.bundles.bundle import Card
 from gantrans.errors import DataError
 from gantrans.imaging import metadata, profiles
 from gantrans.imaging.read import read
 from gantrans.imaging.write import write
-from gantrans.inference.bundle import Card
 from gantrans.inference.files import Given, Policy, read_given, write_made
 from tests import icc
 from tests.conftest import draw_picture

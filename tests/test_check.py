@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gantrans.data.check_layout import lookalikes
-from gantrans.data.check_scan import Facts, look_at
-from gantrans.data.check_twins import find_twins
+from gantrans.check.layout import lookalikes
+from gantrans.check.scan import Facts, look_at
+from gantrans.check.twins import find_twins
 from tests.conftest import TINY, Cli, draw_picture
 
 

@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 import torch
 
+from gantrans.bundles.bundle import Card, bundle_folder, load_bundle, save_bundle
 from gantrans.cli import demo_ui
 from gantrans.core.device import open_core
 from gantrans.errors import CheckpointError, ConfigError, DataError
 from gantrans.imaging.read import read
 from gantrans.imaging.write import write
 from gantrans.inference import demo as demo_module
-from gantrans.inference.bundle import Card, bundle_folder, load_bundle, save_bundle
 from gantrans.inference.demo import Demo
 from gantrans.inference.predictor import Predictor
 from gantrans.nets.unet import UNet

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from gantrans.bundles.bundle import Card, save_bundle
 from gantrans.core.device import open_core
 from gantrans.data.augment import Augment
 from gantrans.data.dataset import PairDataset
@@ -19,7 +20,6 @@ from gantrans.data.readers import ReadFiles
 from gantrans.imaging import matlab_bicubic
 from gantrans.imaging.read import read
 from gantrans.imaging.write import write
-from gantrans.inference.bundle import Card, save_bundle
 from gantrans.inference.predicted_mask import predicted_mask
 from gantrans.inference.predictor import Predictor
 from gantrans.metrics.pairwise import psnr

@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from gantrans.build.config import compose_verb
 from gantrans.build.factory import make
 from gantrans.build.method import GENERATORS
+from gantrans.bundles import export_graph
+from gantrans.bundles.bundle import Card, save_bundle
+from gantrans.bundles.export_check import TOLERANCE, compared, probes
+from gantrans.bundles.export_graph import write_onnx, write_program
 from gantrans.errors import CheckpointError
-from gantrans.inference import export_graph
-from gantrans.inference.bundle import Card, save_bundle
-from gantrans.inference.export_check import TOLERANCE, compared, probes
-from gantrans.inference.export_graph import write_onnx, write_program
 from gantrans.nets import catalogue
 from gantrans.nets.adain import AdaINGenerator
 from gantrans.nets.colorizer import Colorizer, Decolorizer

@@ -16,17 +16,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gantrans.data import near, pairs, pairs_journal, pairs_prints, pairs_run, pairs_worker
+from gantrans.data import near
 from gantrans.data.near import near_pairs, ones
-from gantrans.data.pairs import PairsJob, make_pairs
-from gantrans.data.pairs_group import Groups, group
-from gantrans.data.pairs_journal import WORK
-from gantrans.data.pairs_making import Making
-from gantrans.data.pairs_prints import Prints
 from gantrans.data.splits import split_of
 from gantrans.degrade.recipe import parse_recipe
 from gantrans.errors import ConfigError
 from gantrans.imaging import phash
+from gantrans.pairs import generate as pairs
+from gantrans.pairs import journal as pairs_journal
+from gantrans.pairs import prints as pairs_prints
+from gantrans.pairs import run as pairs_run
+from gantrans.pairs import worker as pairs_worker
+from gantrans.pairs.generate import PairsJob, make_pairs
+from gantrans.pairs.group import Groups, group
+from gantrans.pairs.journal import WORK
+from gantrans.pairs.making import Making
+from gantrans.pairs.prints import Prints
 from tests.test_pairs import by_key, lines, tree, wait_for
 
 SHARES = {"train": 0.5, "val": 0.25, "test": 0.25}

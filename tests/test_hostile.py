@@ -27,8 +27,8 @@ from PIL import Image
 from gantrans.build.config import compose_verb
 from gantrans.build.factory import make
 from gantrans.build.method import DISCRIMINATORS, GENERATORS, METHODS
+from gantrans.bundles.bundle import JSON, Card, load_bundle, save_bundle
 from gantrans.errors import CheckpointError, ConfigError
-from gantrans.inference.bundle import JSON, Card, load_bundle, save_bundle
 from gantrans.nets import catalogue
 from gantrans.nets.superres import SRResNet
 from gantrans.nets.unet import UNet
@@ -497,7 +497,7 @@ NAMES = [
     "gantrans/nets/unet.UNet", "gantrans.nets.unet:UNet", "gantrans.nets.resnet.UNet", "UNet", "unet.UNet",
     "gantrans.build.factory.import_plugin", "gantrans.build.factory.make",
     "gantrans.build.config.load_config",
-    "gantrans.training.run_folder.RunFolder", "gantrans.inference.bundle.load_bundle",
+    "gantrans.training.run_folder.RunFolder", "gantrans.bundles.bundle.load_bundle",
     "gantrans.cli.main.main",
     "gantrans.nets.features.FeatureNet", "gantrans.nets.norm.BatchNorm",
     "gantrans.imaging.write.write_atomic",

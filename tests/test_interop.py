@@ -20,14 +20,14 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from gantrans.bundles.bundle import Card, load_bundle, save_bundle
+from gantrans.bundles.interop import generator_of, write_reference
+from gantrans.bundles.model_card import model_card
+from gantrans.bundles.pth import STALE, read_weights
 from gantrans.data.fingerprint import fingerprint_of
 from gantrans.data.layouts import Item
 from gantrans.data.unpaired import UnpairedDataset
 from gantrans.errors import CheckpointError
-from gantrans.inference.bundle import Card, load_bundle, save_bundle
-from gantrans.inference.interop import generator_of, write_reference
-from gantrans.inference.model_card import model_card
-from gantrans.inference.pth import STALE, read_weights
 from gantrans.nets import catalogue
 from gantrans.nets.patchgan import PatchGAN, PixelGAN
 from gantrans.nets.reference import reference_keys
@@ -313,7 +313,7 @@ def test_every_weight_is_needed_in_its_shape(network: nn.Module) -> None:
 
 
 def test_a_huge_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gantrans.inference.interop.MOST_PARAMETERS", 1000)
+    monkeypatch.setattr("gantrans.bundles.interop.MOST_PARAMETERS", 1000)
     with pytest.raises(CheckpointError, match=r"x\.pth: has [\d,]+ parameters; at most 1,000"):
         generator_of(GOOD, Path("x.pth"))
 

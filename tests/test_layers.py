@@ -12,9 +12,11 @@ LAYERS = [
     {"__main__", "api"},
     {"cli"},
     {"build", "report"},
-    {"training"},
+    {"training", "evaluation"},
     {"inference"},
-    {"core"},
+    {"bundles"},
+    {"core", "check"},
+    {"pairs", "match"},
     {"data", "methods", "metrics"},
     {"degrade_batch"},
     {"degrade", "losses"},
@@ -23,10 +25,10 @@ LAYERS = [
     {"errors", "draws", "lab", "types", "words"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-TORCH_FREE = {"imaging", "degrade", "draws", "errors", "durations", "words"}
+TORCH_FREE = {"imaging", "degrade", "pairs", "match", "check", "draws", "errors", "durations", "words"}
 WITHOUT_TORCH = ("program", "making", "forms", "forms_filters", "forms_noise", "forms_tone", "weights")
 TORCH_FREE_FILES = {f"degrade_batch/{name}.py" for name in WITHOUT_TORCH} | {
-    "data/pairs.py",
+    "pairs/generate.py",
     "data/splits.py",
     "cli/main.py",
     "cli/options.py",
@@ -90,7 +92,7 @@ def test_init_files_are_empty() -> None:
         ("degrade/blur.py", "from gantrans.degrade_batch.engine import run"),
         ("degrade_batch/making.py", "from torch import Tensor"),
         ("degrade_batch/engine.py", "from gantrans.data.stream import RawBatch"),
-        ("data/pairs.py", "from torch import Tensor"),
+        ("pairs/generate.py", "from torch import Tensor"),
         ("training/loop.py", "from torch.utils.tensorboard import SummaryWriter"),
         ("training/loop.py", "from omegaconf import DictConfig"),
         ("data/dataset.py", "from torchvision.transforms import v2"),

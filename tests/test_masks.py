@@ -12,6 +12,7 @@ import torch
 from gantrans.build.config import compose_verb
 from gantrans.build.data import build_data
 from gantrans.build.run_data import RunData
+from gantrans.bundles.bundle import Card, load_bundle, save_bundle
 from gantrans.core.device import open_core
 from gantrans.data import masks
 from gantrans.data.augment import Augment
@@ -23,7 +24,6 @@ from gantrans.degrade.recipe import Recipe
 from gantrans.errors import ConfigError, DataError
 from gantrans.imaging.read import read
 from gantrans.imaging.write import write
-from gantrans.inference.bundle import Card, load_bundle, save_bundle
 from gantrans.inference.predictor import Predictor
 from gantrans.losses.pixel import l1, weighted_l1
 from gantrans.methods.pix2pix import Pix2Pix

@@ -16,15 +16,15 @@ import yaml
 from PIL import Image
 
 from gantrans import draws
-from gantrans.data import match_measure
-from gantrans.data.match_fit import highest, share_above, spread, usable, without
-from gantrans.data.match_measure import BLURS_PX, Looked, blur_curve, look
 from gantrans.degrade import estimate_jpeg, estimate_noise
 from gantrans.degrade.estimate_blur import edge_ratio, sigma_of
 from gantrans.degrade.estimate_jpeg import JpegFound, from_comb, luma_steps, of_tables
 from gantrans.degrade.estimate_noise import noise
 from gantrans.degrade.recipe import degrade, parse_recipe
 from gantrans.imaging import decode
+from gantrans.match import measure as match_measure
+from gantrans.match.fit import highest, share_above, spread, usable, without
+from gantrans.match.measure import BLURS_PX, Looked, blur_curve, look
 from tests.conftest import Cli
 
 SIDE = 160

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gantrans.bundles.bundle import Card, save_bundle
 from gantrans.imaging.read import read
 from gantrans.inference import translate as translating
-from gantrans.inference.bundle import Card, save_bundle
 from gantrans.inference.files import Policy, read_given
 from gantrans.inference.record import NAME
 from gantrans.nets import catalogue

@@ -23,18 +23,24 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gantrans.data import pairs, pairs_contact, pairs_image, pairs_merge, pairs_plan, pairs_process, pairs_run
-from gantrans.data.pairs import PairsJob, make_pairs
-from gantrans.data.pairs_augment import OfflineAugment, cut
-from gantrans.data.pairs_journal import WORK, Journal, locked, results_in, try_lock
-from gantrans.data.pairs_making import Making
-from gantrans.data.pairs_worker import Result
 from gantrans.data.splits import SPLITS, normalised, split_of
 from gantrans.degrade.recipe import parse_recipe
 from gantrans.errors import BusyError, ConfigError, DataError, Interrupted, StorageError
 from gantrans.imaging import ranges, sheet
 from gantrans.imaging.read import read
 from gantrans.imaging.write import TEMPORARY, write
+from gantrans.pairs import contact as pairs_contact
+from gantrans.pairs import generate as pairs
+from gantrans.pairs import image as pairs_image
+from gantrans.pairs import merge as pairs_merge
+from gantrans.pairs import plan as pairs_plan
+from gantrans.pairs import process as pairs_process
+from gantrans.pairs import run as pairs_run
+from gantrans.pairs.augment import OfflineAugment, cut
+from gantrans.pairs.generate import PairsJob, make_pairs
+from gantrans.pairs.journal import WORK, Journal, locked, results_in, try_lock
+from gantrans.pairs.making import Making
+from gantrans.pairs.worker import Result
 from tests.conftest import Cli
 
 SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
@@ -320,7 +326,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import planted
-from gantrans.data.pairs import PairsJob, make_pairs
+from gantrans.pairs.generate import PairsJob, make_pairs
 from gantrans.degrade.recipe import parse_recipe
 if __name__ == "__main__":
     recipe = parse_recipe({"name": "test", "steps": [{"planted.Slow": {}}]}, {"planted.Slow": planted.Slow})

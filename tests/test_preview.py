@@ -12,10 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gantrans.data import preview
-from gantrans.data.pairs import PairsJob, make_pairs
-from gantrans.data.pairs_image import Setup
-from gantrans.data.pairs_making import Making
 from gantrans.degrade import trace
 from gantrans.degrade.algebra import Compose, Maybe, OneOf
 from gantrans.degrade.base import Params, apply
@@ -25,6 +21,10 @@ from gantrans.errors import ConfigError, DataError
 from gantrans.imaging import ranges
 from gantrans.imaging.read import read
 from gantrans.imaging.write import write
+from gantrans.pairs import preview
+from gantrans.pairs.generate import PairsJob, make_pairs
+from gantrans.pairs.image import Setup
+from gantrans.pairs.making import Making
 from tests.conftest import Cli, draw_picture
 
 ROOT = Path(__file__).parents[1]

@@ -23,10 +23,10 @@ from PIL import Image
 
 from gantrans.cli import pairs_ray, pairs_task
 from gantrans.core import ray_cluster
-from gantrans.data.pairs import PairsJob, make_pairs
-from gantrans.data.pairs_journal import WORK, try_lock
 from gantrans.degrade.recipe import parse_recipe
 from gantrans.errors import BusyError, ConfigError, DataError, Interrupted, StorageError
+from gantrans.pairs.generate import PairsJob, make_pairs
+from gantrans.pairs.journal import WORK, try_lock
 from tests.conftest import Cli, draw_picture
 
 PACKAGE = Path(__file__).parent.parent / "gantrans"

@@ -18,15 +18,16 @@ import pytest
 from gantrans.build.config import compose_verb
 from gantrans.build.data import build_data
 from gantrans.cli.main import main
-from gantrans.data import shards_key, shards_read, shards_write
+from gantrans.data import shards_read
 from gantrans.data.dataset import PairDataset
 from gantrans.data.layouts import find_items
-from gantrans.data.pairs import PairsJob, make_pairs
 from gantrans.degrade.recipe import parse_recipe
 from gantrans.errors import ConfigError, DataError
 from gantrans.imaging import stored
 from gantrans.imaging.read import UnreadableImage, probe, read
 from gantrans.imaging.write import write
+from gantrans.pairs import shards_key, shards_write
+from gantrans.pairs.generate import PairsJob, make_pairs
 from tests.conftest import draw_picture
 
 SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}

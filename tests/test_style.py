@@ -15,12 +15,12 @@ from PIL import Image
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from gantrans.bundles.bundle import Card, load_bundle, save_bundle
 from gantrans.cli.main import main
 from gantrans.core.device import open_core
 from gantrans.errors import DataError, DivergedError
 from gantrans.imaging.colour import luma
 from gantrans.inference import stylize as module
-from gantrans.inference.bundle import Card, load_bundle, save_bundle
 from gantrans.inference.stylize import Wanted, stylize
 from gantrans.losses.perceptual import total_variation
 from gantrans.methods.gatys import LAYERS, Weights, aims_of, optimise, terms_of

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
+from gantrans.bundles.bundle import Card
 from gantrans.core.device import open_core
 from gantrans.errors import ConfigError, DataError
 from gantrans.inference import memory, predictor, rendering, tiles
-from gantrans.inference.bundle import Card
 from gantrans.inference.predictor import Predictor
 from gantrans.inference.receptive import Reach, reach_of
 from gantrans.nets import catalogue

@@ -17,11 +17,11 @@ from torch.nn import functional as F
 from gantrans.build.config import compose_verb
 from gantrans.build.method import build_method, build_networks
 from gantrans.build.transfer import depth_decay, freeze_steps, start_weights
+from gantrans.bundles.bundle import Card, bundle_folder, load_bundle, save_bundle
+from gantrans.bundles.interop import write_reference
 from gantrans.core.device import open_core
 from gantrans.core.graph import GraphRunner
 from gantrans.errors import CheckpointError, ConfigError, GantransError
-from gantrans.inference.bundle import Card, bundle_folder, load_bundle, save_bundle
-from gantrans.inference.interop import write_reference
 from gantrans.methods.cyclegan import CycleGAN
 from gantrans.methods.pix2pix import Pix2Pix
 from gantrans.nets import catalogue, resnet34

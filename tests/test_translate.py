@@ -14,13 +14,13 @@ import safetensors.torch
 import torch
 from PIL import Image
 
+from gantrans.bundles.bundle import Card, load_bundle, save_bundle
 from gantrans.core.device import open_core
 from gantrans.errors import CheckpointError
 from gantrans.imaging.read import read
 from gantrans.imaging.write import write
 from gantrans.inference import desk
 from gantrans.inference import translate as translating
-from gantrans.inference.bundle import Card, load_bundle, save_bundle
 from gantrans.inference.files import read_given
 from gantrans.inference.predicted_mask import predicted_mask
 from gantrans.inference.predictor import Predictor

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
+from gantrans.bundles.bundle import Card, save_bundle
 from gantrans.inference import video
-from gantrans.inference.bundle import Card, save_bundle
 from gantrans.nets import catalogue
 from gantrans.nets.unet import UNet
 from tests.conftest import Cli, draw_picture

@@ -10,10 +10,10 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from gantrans.build.run_data import RunData, build_augment, build_quarantine
-from gantrans.data.check_fit import misfits
-from gantrans.data.check_layout import Survey, lookalikes, survey
-from gantrans.data.check_scan import Facts, scan
-from gantrans.data.check_twins import Twins, find_twins
+from gantrans.check.fit import misfits
+from gantrans.check.layout import Survey, lookalikes, survey
+from gantrans.check.scan import Facts, scan
+from gantrans.check.twins import Twins, find_twins
 from gantrans.data.dataset import PairDataset
 from gantrans.data.layouts import Item
 from gantrans.data.unpaired import HybridDataset, UnpairedDataset

@@ -11,10 +11,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from gantrans.bundles.bundle import JSON, WAYS, bundle_folder, find_bundle, load_bundle
+from gantrans.bundles.interop import generator_of
+from gantrans.bundles.pth import read_weights
 from gantrans.errors import CheckpointError, ConfigError
-from gantrans.inference.bundle import JSON, WAYS, bundle_folder, find_bundle, load_bundle
-from gantrans.inference.interop import generator_of
-from gantrans.inference.pth import read_weights
 from gantrans.nets import catalogue
 from gantrans.training.checkpoint import listed, load_newest
 

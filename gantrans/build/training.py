@@ -19,12 +19,12 @@ from gantrans.build.method import GENERATORS, build_networks
 from gantrans.build.pace import set_pace
 from gantrans.build.transfer import depth_decay, freeze_steps, start_weights
 from gantrans.build.view import build_view
+from gantrans.bundles.bundle import Card
 from gantrans.core.device import Core, open_core
 from gantrans.core.heap import keep_large_blocks
 from gantrans.core.ranks import ALONE, Ranks
 from gantrans.durations import parse_duration
 from gantrans.errors import ConfigError
-from gantrans.inference.bundle import Card
 from gantrans.methods.base import Method, translators
 from gantrans.nets import catalogue
 from gantrans.nets.norm import synchronise_norm

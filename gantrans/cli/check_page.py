@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from gantrans.build.check import Account
-    from gantrans.data.check_scan import Facts
+    from gantrans.check.scan import Facts
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # in a file's name, as a newline
 _SHOWN = 5  # names of a kind on the page; the JSON has them all

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from gantrans.core.device import Core
-    from gantrans.inference.evaluate import Found
-    from gantrans.inference.evaluate_plan import Plan
+    from gantrans.evaluation.evaluate import Found
+    from gantrans.evaluation.plan import Plan
     from gantrans.inference.predictor import Predictor
     from gantrans.metrics.table import Settings
 
@@ -28,7 +28,7 @@ def run(args: list[str]) -> None:
 
 def _evaluate(config: DictConfig, overrides: list[str]) -> None:
     from gantrans.core.device import open_core
-    from gantrans.inference.evaluate_plan import plan
+    from gantrans.evaluation.plan import plan
 
     del overrides
     paths = {
@@ -54,8 +54,8 @@ def _measure_labels(
     planned: Plan | None,
     predictor: Predictor | None,
 ) -> None:
-    from gantrans.inference.evaluate_labels import evaluate_labels
-    from gantrans.inference.evaluate_made import of_model
+    from gantrans.evaluation.labels import evaluate_labels
+    from gantrans.evaluation.made import of_model
 
     if planned is None or config.metrics is not None:
         raise ConfigError("class maps are measured in pairs by metrics of their own (pixel_accuracy, "
@@ -79,9 +79,9 @@ def _measure(
     settings: Settings,
     scale: int,
 ) -> None:
-    from gantrans.inference.evaluate import evaluate
-    from gantrans.inference.evaluate_made import of_model
-    from gantrans.inference.evaluate_sets import evaluate_sets
+    from gantrans.evaluation.evaluate import evaluate
+    from gantrans.evaluation.made import of_model
+    from gantrans.evaluation.sets import evaluate_sets
     from gantrans.metrics import table
 
     names, left_out = table.choose(config.metrics, settings, scale=scale, paired=config.paired)
@@ -141,7 +141,7 @@ def _out(paths: dict[str, Path | None]) -> Path:
 
 
 def _predictor(config: DictConfig, paths: dict[str, Path | None], core: Core) -> Predictor | None:
-    from gantrans.inference.bundle import load_bundle
+    from gantrans.bundles.bundle import load_bundle
     from gantrans.inference.predictor import Predictor
     from gantrans.kernels.conv import for_inference
 
@@ -160,7 +160,7 @@ def _settings(
     core: Core,
 ) -> tuple[Settings, int]:  # fmt: skip
     """How metrics are to be taken, and the scale."""
-    from gantrans.inference.evaluate_plan import scale_of
+    from gantrans.evaluation.plan import scale_of
     from gantrans.metrics.table import Settings
 
     scale = config.scale
@@ -179,7 +179,7 @@ def _report(
     how: dict[str, Any],
     left_out: dict[str, str],
 ) -> None:
-    from gantrans.inference.evaluate_report import STRIP, table, write_json, write_strip
+    from gantrans.evaluation.report import STRIP, table, write_json, write_strip
 
     for reason in sorted(found.rejected.values())[:SHOWN]:
         print(f"not measured: {reason}", file=sys.stderr)

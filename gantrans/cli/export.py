@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
     from torch import nn
 
-    from gantrans.inference.card import Card
+    from gantrans.bundles.card import Card
 
 FORMATS = {"onnx": ".onnx", "program": ".pt2", "reference": ".pth"}
 
@@ -24,7 +24,7 @@ def run(args: list[str]) -> None:
 
 
 def _export(config: DictConfig, overrides: list[str]) -> None:
-    from gantrans.inference.bundle import load_bundle
+    from gantrans.bundles.bundle import load_bundle
 
     del overrides
     out, way = Path(config.out).expanduser(), way_of(config.direction)
@@ -33,7 +33,7 @@ def _export(config: DictConfig, overrides: list[str]) -> None:
         raise ConfigError(f"out={out} exists; choose another file, or overwrite=true")
     network, card = load_bundle(Path(config.model).expanduser(), way)
     if kind == "reference":
-        from gantrans.inference.interop import write_reference
+        from gantrans.bundles.interop import write_reference
 
         if config.style is not None:
             raise ConfigError(f"style={config.style}: a .pth file holds no style; leave it out")
@@ -48,8 +48,8 @@ def _export(config: DictConfig, overrides: list[str]) -> None:
 
 def _write_graph(kind: str, network: nn.Module, card: Card, out: Path) -> str:
     """What was checked, in words."""
-    from gantrans.inference.export_check import PROBES, about
-    from gantrans.inference.export_graph import write_onnx, write_program
+    from gantrans.bundles.export_check import PROBES, about
+    from gantrans.bundles.export_graph import write_onnx, write_program
 
     made = (write_onnx if kind == "onnx" else write_program)(network, card, out)
     sizes = ", ".join(f"{batch}x{height}x{width}" for batch, height, width in PROBES)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
     from torch import nn
 
-    from gantrans.inference.bundle import Card
+    from gantrans.bundles.bundle import Card
 
 VALUED = ("--cfg", "-c", "--config-dir", "-cd")  # what follows these is no file
 FORWARD, BACK = "_net_G_A.pth", "_net_G_B.pth"  # G_A: A -> B, G_B: B -> A
@@ -31,8 +31,8 @@ def _is_file(arg: str) -> bool:
 
 
 def _import(config: DictConfig, overrides: list[str]) -> None:
+    from gantrans.bundles.bundle import JSON, bundle_folder, save_bundle
     from gantrans.imaging.write import storage_error
-    from gantrans.inference.bundle import JSON, bundle_folder, save_bundle
     from gantrans.nets.norm import STATISTICS
 
     del overrides
@@ -70,9 +70,9 @@ def _import(config: DictConfig, overrides: list[str]) -> None:
 def _read(config: DictConfig, path: Path, way: str) -> tuple[nn.Module, Card]:
     import hashlib
 
-    from gantrans.inference.bundle import Card
-    from gantrans.inference.interop import generator_of
-    from gantrans.inference.pth import read_weights
+    from gantrans.bundles.bundle import Card
+    from gantrans.bundles.interop import generator_of
+    from gantrans.bundles.pth import read_weights
     from gantrans.nets import catalogue
 
     weights = read_weights(path)

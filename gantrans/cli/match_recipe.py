@@ -18,9 +18,9 @@ def run(args: list[str]) -> None:
 
 
 def _match(config: DictConfig, overrides: list[str]) -> None:
-    from gantrans.data.match import FEWEST, match
-    from gantrans.data.match_text import as_json, recipe_yaml, table
     from gantrans.imaging.write import write_text_atomic
+    from gantrans.match.propose import FEWEST, match
+    from gantrans.match.text import as_json, recipe_yaml, table
 
     del overrides
     out, source = Path(config.out).expanduser(), Path(config.source).expanduser()

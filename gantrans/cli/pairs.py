@@ -15,8 +15,8 @@ from gantrans.errors import ConfigError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from gantrans.data.pairs import PairsJob, PairsSummary
-    from gantrans.data.pairs_making import Making
+    from gantrans.pairs.generate import PairsJob, PairsSummary
+    from gantrans.pairs.making import Making
 
 
 def run(args: list[str]) -> None:
@@ -52,7 +52,7 @@ def _make(config: DictConfig, overrides: list[str]) -> None:
     from omegaconf import OmegaConf
 
     from gantrans.build.recipe import build_recipe
-    from gantrans.data.pairs import PairsJob
+    from gantrans.pairs.generate import PairsJob
 
     del overrides
     launched = _launched(config)
@@ -122,7 +122,7 @@ class _Launched(NamedTuple):
 
 def _launched(config: DictConfig) -> _Launched:
     """What `launcher` names. Raises ConfigError for another word, or keys that only the other has."""
-    from gantrans.data.pairs import make_pairs
+    from gantrans.pairs.generate import make_pairs
 
     if config.launcher == "ray":
         from gantrans.cli.pairs_ray import Cluster, make_on_ray
@@ -139,8 +139,8 @@ def _launched(config: DictConfig) -> _Launched:
 
 def _preview(config: DictConfig) -> None:
     from gantrans.build.recipe import build_recipe
-    from gantrans.data.pairs_image import Setup
-    from gantrans.data.preview import make_preview
+    from gantrans.pairs.image import Setup
+    from gantrans.pairs.preview import make_preview
 
     recipe = build_recipe(config.recipe, list(config.plugins))
     name = re.sub(r"[^\w.-]+", "_", f"preview-{recipe.name}.png")
@@ -155,7 +155,7 @@ def _preview(config: DictConfig) -> None:
 def _making(config: DictConfig) -> Making:
     from omegaconf import OmegaConf
 
-    from gantrans.data.pairs_making import Making
+    from gantrans.pairs.making import Making
 
     keys = ("variants", "tile", "overlap", "format", "quality", "png_level")
     augment = OmegaConf.to_container(config.augment)

@@ -1,7 +1,7 @@
 """Pairs on a Ray cluster: one task a shard, on a folder that all nodes see.
 
-Shards are independent, deterministic and merged in any order (data/pairs.py), so all that Ray does is to find
-each a place, and another when a worker or a node dies; the lock of the dead one goes with it, and its journal
+Shards are independent, deterministic and merged in any order (pairs/generate.py), so all that Ray does is to
+find each a place, and another when a worker or a node dies; the lock of the dead one goes with it, and its journal
 says what need not be made again. Nothing but accounts and errors travels through Ray.
 """
 
@@ -20,15 +20,15 @@ from tqdm import tqdm
 
 from gantrans.cli.pairs_task import work
 from gantrans.core import ray_cluster
-from gantrans.data import pairs_plan
-from gantrans.data.pairs import PairsSummary
-from gantrans.data.shards_key import limit_mib
 from gantrans.data.splits import SPLITS
 from gantrans.errors import BusyError, ConfigError, GantransError, Interrupted
+from gantrans.pairs import plan as pairs_plan
+from gantrans.pairs.generate import PairsSummary
+from gantrans.pairs.shards_key import limit_mib
 from gantrans.training.signals import StopRequest
 
 if TYPE_CHECKING:
-    from gantrans.data.pairs import PairsJob
+    from gantrans.pairs.generate import PairsJob
 
 RETRIES = 20  # how often a shard is begun anew; each time it goes on from what it has made
 TASKS_A_CPU = 4  # so that the last tasks are short against the whole, and a lost one costs little

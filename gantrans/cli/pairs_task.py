@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from gantrans.data import pairs_plan
-from gantrans.data.pairs import PairsJob, PairsSummary, make_pairs
-from gantrans.data.pairs_journal import WORK
 from gantrans.errors import BusyError, ConfigError, GantransError
+from gantrans.pairs import plan as pairs_plan
+from gantrans.pairs.generate import PairsJob, PairsSummary, make_pairs
+from gantrans.pairs.journal import WORK
 
 PATIENCE_S = 3600.0  # a holder that only checks kept pairs, or merges, writes nothing to its journal
 _POLL_S, _SLOWEST_POLL_S = 0.25, 30.0  # each attempt lists the source

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
     from torch import nn
 
-    from gantrans.inference.bundle import Card
+    from gantrans.bundles.bundle import Card
     from gantrans.inference.files import Policy
     from gantrans.inference.plan import Planned
     from gantrans.inference.predictor import Predictor
@@ -28,8 +28,8 @@ def run(args: list[str]) -> None:
 
 
 def _translate(config: DictConfig, overrides: list[str]) -> None:
+    from gantrans.bundles.bundle import load_bundle
     from gantrans.core.heap import keep_large_blocks
-    from gantrans.inference.bundle import load_bundle
     from gantrans.inference.files import Policy
     from gantrans.inference.record import Record
     from gantrans.inference.video import is_video
@@ -107,7 +107,7 @@ def _setup(config: DictConfig) -> dict[str, Any]:
     """What decides how an output looks, besides its input: kept outputs must agree in all of it."""
     import hashlib
 
-    from gantrans.inference.bundle import JSON, find_bundle
+    from gantrans.bundles.bundle import JSON, find_bundle
 
     def digest(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

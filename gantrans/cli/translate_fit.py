@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
     from torch import nn
 
-    from gantrans.inference.bundle import Card
+    from gantrans.bundles.bundle import Card
 
 
 def choose_style(config: DictConfig, network: nn.Module, card: Card) -> None:

@@ -9,13 +9,13 @@ from threading import Lock
 import numpy as np
 from PIL import Image
 
+from gantrans.bundles.bundle import JSON, WAYS, Card, bundle_folder, find_bundle, load_bundle
 from gantrans.core.device import Core
 from gantrans.data.pixels import LABELS
 from gantrans.errors import CheckpointError, ConfigError, DataError
 from gantrans.imaging import colour, ranges, sheet
 from gantrans.imaging.labels import coloured, palette
 from gantrans.imaging.read import probe
-from gantrans.inference.bundle import JSON, WAYS, Card, bundle_folder, find_bundle, load_bundle
 from gantrans.inference.files import Given, Policy, read_given, write_made
 from gantrans.inference.predictor import Predictor
 from gantrans.methods.style_fast import UNCUT, style_picture

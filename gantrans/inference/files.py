@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gantrans.bundles.bundle import Card
 from gantrans.data import masks as mask_files
 from gantrans.data.pixels import LABELS
 from gantrans.errors import ConfigError, DataError
@@ -15,7 +16,6 @@ from gantrans.imaging.labels import palette, read_labels, write_labels
 from gantrans.imaging.metadata import Extras
 from gantrans.imaging.read import read
 from gantrans.imaging.write import storage_error, write
-from gantrans.inference.bundle import Card
 
 METADATA = ("drop", "keep")
 _CHANNELS = {"RGB": "rgb", "GRAY": "grey"}  # of a profile, as modes of a model

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gantrans.bundles.bundle import Card
 from gantrans.core.device import HALF, Core
 from gantrans.errors import ConfigError, DataError
 from gantrans.imaging import ranges
 from gantrans.inference import memory, tiles
-from gantrans.inference.bundle import Card
 from gantrans.inference.ensemble import TURNS
 from gantrans.inference.receptive import Reach, grid_of, reach_of
 from gantrans.inference.rendering import render, stacked

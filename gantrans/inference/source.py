@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from gantrans.bundles.bundle import Card
 from gantrans.data import masks
 from gantrans.data.pixels import LABELS
 from gantrans.imaging import colour, filters, ranges
 from gantrans.imaging.labels import one_hot
-from gantrans.inference.bundle import Card
 from gantrans.inference.ensemble import Turn, turned
 from gantrans.inference.receptive import Reach
 from gantrans.inference.tiles import Span, margins, mirrored

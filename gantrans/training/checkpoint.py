@@ -17,9 +17,9 @@ from typing import Any
 
 import torch
 
+from gantrans.bundles.pth import load_plain
 from gantrans.errors import CheckpointError
 from gantrans.imaging.write import write_atomic, write_text_atomic
-from gantrans.inference.pth import load_plain
 from gantrans.training.checkpoint_check import unsound
 
 _NAME = re.compile(r"step-(\d+)\.json")

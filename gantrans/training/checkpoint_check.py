@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gantrans.inference.pth import claims_more, is_dense, shown
+from gantrans.bundles.pth import claims_more, is_dense, shown
 
 _DEEPEST = 24  # ours is 6 deep
 _MOST = 1_000_000  # values; ours have some thousand

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gantrans.bundles.bundle import Card
 from gantrans.core.device import Core
 from gantrans.data.samples import Samples
 from gantrans.durations import Duration
-from gantrans.inference.bundle import Card
 from gantrans.methods.base import Method
 from gantrans.training.clock import Intervals
 from gantrans.training.run_folder import RunFolder

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from gantrans.bundles.bundle import bundle_folder, save_bundle
 from gantrans.data.fingerprint import fingerprint_of
-from gantrans.inference.bundle import bundle_folder, save_bundle
 from gantrans.inference.predictor import Predictor
 from gantrans.methods.base import translators
 from gantrans.training import checkpoint
