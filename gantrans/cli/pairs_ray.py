@@ -1,8 +1,8 @@
 """Pairs on a Ray cluster: one task a shard, on a folder that all nodes see.
 
-Shards are independent, deterministic and merged in any order (pairs/generate.py), so all that Ray does is to
-find each a place, and another when a worker or a node dies; the lock of the dead one goes with it, and its journal
-says what need not be made again. Nothing but accounts and errors travels through Ray.
+Shards are independent, deterministic and merged in any order (pairs/generate.py), so all that Ray does is
+to find each a place, and another when a worker or a node dies; the lock of the dead one goes with it, and its
+journal says what need not be made again. Nothing but accounts and errors travels through Ray.
 """
 
 from __future__ import annotations
