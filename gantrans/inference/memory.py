@@ -13,9 +13,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-CPU_BYTES = (
-    7 * 2**27
-)  # at most for a tile: pictures of any size stay below 2.5 GB, and larger tiles win no time
+CPU_BYTES = 5 * 2**27  # at most for a tile: any picture stays below 2.5 GB, and larger tiles win no time
 SHARE = 0.5  # of what is free; the rest is for the picture and for others
 MOST_BYTES_PER_PX = 16 * 2**10  # no generator takes more, so that small pictures need no measuring
 OVERHEAD = 1.1  # of what libraries take beside the tensors that PyTorch hands out

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from gantrans.core.heap import give_back_free_blocks
 from gantrans.inference.ensemble import Turn, turned
 from gantrans.inference.receptive import Reach
 from gantrans.inference.source import Output, Source
@@ -18,6 +19,7 @@ from gantrans.nets.norm import whole_picture_norms
 
 Answer = Callable[[list[np.ndarray]], np.ndarray]  # (H, W, C) x01 of one size -> (N, sH, sW, C') x01
 SILENT_S = 2.0  # what takes longer shows a progress bar
+TRIMMED_PX = 2**19  # tiles from here on take seconds, and hundreds of MiB in blocks that fit no other tile
 
 
 def render(
@@ -61,7 +63,10 @@ def render(
 
 def _shown(layout: Layout, what: str) -> Iterator[Tile]:
     hidden = True if len(layout.tiles) == 1 else None  # None: where nobody looks
-    return iter(tqdm(layout.tiles, "tiles" + what, unit="tile", delay=SILENT_S, leave=False, disable=hidden))
+    for tile in tqdm(layout.tiles, "tiles" + what, unit="tile", delay=SILENT_S, leave=False, disable=hidden):
+        if layout.largest_px >= TRIMMED_PX:
+            give_back_free_blocks()
+        yield tile
 
 
 def _put(y01: np.ndarray, tile: Tile, source: Source, output: Output, turn: Turn, share: float) -> None:
