@@ -41,6 +41,8 @@ def test_every_experiment_composes_and_says_how_to_run_it(name: str) -> None:
     assert config.task == name
     text = (conf_dir() / "experiment" / f"{name}.yaml").read_text()
     assert "# gantrans train" in text
+    assert "# Measured:" in text, "what it takes and reaches, or that nobody knows"
+    assert "GPU" in text.partition("# Measured:")[2] or "nothing yet" in text
 
 
 GROUPS = ("generator", "discriminator", "method", "recipe")

@@ -187,7 +187,7 @@ def test_what_cannot_be_exported_is_said(tmp_path: Path, cli: Cli, monkeypatch: 
         (2, "accepted for format=onnx are files that end in .onnx", "model=b", "out=n/x.pt2", "format=onnx"),
         (2, "format=coreml: accepted are auto", "model=b", "out=n/x.onnx", "format=coreml"),
         (2, "this model takes no style", "model=b", "out=n/x.onnx", "style=style.png"),
-        (2, "takes any style, and a graph has one; give style=", "model=any", "out=n/x.onnx"),
+        (2, "takes any style; give style=", "model=any", "out=n/x.onnx"),
         (3, "style=none.png: no such file", "model=any", "out=n/x.onnx", "style=none.png"),
         (2, "a .pth file holds no style", "model=any", "out=n/x.pth", "style=style.png"),
     ):

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gantrans.cli.options import run_verb, way_of
-from gantrans.errors import ConfigError, DataError
+from gantrans.cli.translate_fit import choose_style
+from gantrans.errors import ConfigError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -40,7 +41,7 @@ def _export(config: DictConfig, overrides: list[str]) -> None:
         write_reference(network, out)
         checked = ""
     else:
-        _fix_style(config, network, card)
+        choose_style(config, network, card)
         checked = f"; {_write_graph(kind, network, card, out)}"
     parameters = sum(p.numel() for p in network.parameters())
     print(f"{way:<12} {out}: {card.network['name']}, {parameters:,} parameters{checked}")
@@ -69,22 +70,3 @@ def _format(asked: str, out: Path) -> str:
         wanted = ", ".join(f"{suffix} ({kind})" for kind, suffix in accepted.items())
         raise ConfigError(f"out={out}: accepted for format={asked} are files that end in {wanted}")
     return by_suffix
-
-
-def _fix_style(config: DictConfig, network: nn.Module, card: Card) -> None:
-    """Give a network of any style the one that the graph will have. Raises ConfigError, DataError."""
-    from gantrans.methods.style_fast import UNCUT, style_picture
-
-    takes = callable(getattr(network, "set_style", None))
-    if config.style is None:
-        if takes:
-            raise ConfigError(
-                f"model={config.model}: takes any style, and a graph has one; give style=FILE, its picture"
-            )
-        return
-    if not takes:
-        raise ConfigError(f"style={config.style}: this model takes no style; leave it out")
-    path = Path(config.style).expanduser()
-    if not path.is_file():
-        raise DataError(f"style={path}: no such file")
-    network.set_style(style_picture(path, UNCUT, grey=card.source_mode == "grey"))  # type: ignore[operator]
