@@ -7,6 +7,7 @@ both have, so that what is trained is what is measured; gradients stay finite ev
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -23,6 +24,7 @@ XYZ_FROM_RGB = (
 )
 RGB_FROM_XYZ = np.linalg.inv(np.array(XYZ_FROM_RGB)).tolist()
 WHITE = (0.95047, 1.0, 1.08883)
+_TINY = 1e-6  # of light, where black and white have no room for colour: there is no 0 / 0
 
 
 def lab_from_rgb(x01: Array, axis: int = -1) -> Array:
@@ -37,12 +39,51 @@ def lab_from_rgb(x01: Array, axis: int = -1) -> Array:
 
 
 def rgb_from_lab(lab: Array, axis: int = -1) -> Array:
-    """The inverse of `lab_from_rgb`, clipped to [0, 1]: not every L, a, b is a colour of sRGB."""
+    """The inverse of `lab_from_rgb`, in [0, 1]. Not every L, a, b is a colour of sRGB: one that is none loses
+    as much colour as it must to become one, and keeps its lightness, within 0.001 of L from 0 to 100.
+    """
     lightness, a, b = _planes(lab, axis)
     y = (lightness + 16) / 116
     x, z = y + a / 500, (y - b / 200).clip(min=0)
     xyz = [_cube(plane) * white for plane, white in zip((x, y, z), WHITE, strict=True)]
-    return _joined([_companded(plane).clip(min=0, max=1) for plane in _product(RGB_FROM_XYZ, xyz)], axis)
+    light = _into_gamut(_product(RGB_FROM_XYZ, xyz), xyz[1].clip(min=0, max=1))
+    return _joined([_companded(plane).clip(min=0, max=1) for plane in light], axis)
+
+
+def grey_of_lightness(x01: Array, axis: int = -1) -> Array:
+    """sRGB in [0, 1] with its 3 channels along `axis` -> the grey in [0, 1] of the same L, 1 channel."""
+    light = [_linear(plane) for plane in _planes(x01, axis)]
+    return _joined([_companded(_product(XYZ_FROM_RGB[1:2], light)[0]).clip(min=0, max=1)], axis)
+
+
+@functools.cache
+def lightness_tables() -> tuple[np.ndarray, np.ndarray]:
+    """The same for 8 bits, in whole numbers, equal on every machine: what each level of R, G and B adds to Y,
+    (3, 256) uint16, white 65535; and the grey of each Y, (65536,) uint8. At most 0.6 of a level off."""
+    levels = np.arange(256) / 255
+    light = np.stack([np.rint(weight * _linear(levels) * 65535) for weight in XYZ_FROM_RGB[1]])
+    greys = np.rint(255 * _companded(np.arange(65536) / 65535))
+    return light.astype(np.uint16), greys.astype(np.uint8)
+
+
+def _into_gamut(light: list[Any], y: Any) -> list[Any]:
+    """Linear R, G, B of luminance `y` mixed with grey of the same, by the least share that brings each into
+    [0, 1]. Luminance is linear in them, so it stays; so does the dominant wavelength (the hue in CIELAB
+    turns by 3 degrees on average)."""
+    share = _kept(light[0], y)
+    for plane in light[1:]:
+        other = _kept(plane, y)
+        share = _either(other < share, other, share)
+    return [plane * share + y * (1 - share) for plane in light]
+
+
+def _kept(plane: Any, y: Any) -> Any:
+    """The share of its distance from grey that a channel may keep: exactly 1 inside the gamut."""
+    apart = plane - y
+    above = apart > 0
+    room = _either(above, 1 - y, y) + _TINY
+    far = _either(above, apart, -apart) + _TINY
+    return room / _either(far > room, far, room)
 
 
 def _linear(v: Any) -> Any:

@@ -61,15 +61,14 @@ SHOWN: dict[str, dict[str, list[Any]]] = {  # where the ends of the default rang
 def strengths(name: str) -> list[dict[str, Any]]:
     """Three sets of parameters for an operation: from the weak end of its default ranges to the strong one.
 
-    Of names to choose among each set has another. One set for an operation that has no parameters.
+    Of names to choose among each set has another. One set for an operation of which nothing turns.
     """
     defaults = {key: p.default for key, p in inspect.signature(CATALOGUE[name]).parameters.items()}
-    if not defaults:
-        return [{}]
-    return [
+    sets = [
         {key: _at(key, default, strength, SHOWN.get(name, {})) for key, default in defaults.items()}
         for strength in STRENGTHS
     ]
+    return sets if sets[0] != sets[1] else sets[:1]
 
 
 def _at(key: str, default: Any, strength: float, shown: Mapping[str, list[Any]]) -> Any:

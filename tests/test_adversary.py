@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional as F
 
 from gantrans.losses import penalty
-from gantrans.losses.gan import FORMULAS, GanLoss, gap
+from gantrans.losses.gan import FORMULAS, RELATIVE, GanLoss, gap
 from gantrans.losses.pixel import feature_matching, l1
 from gantrans.methods.adversary import Adversary, Restraint
 from gantrans.methods.base import Phase
@@ -80,6 +80,73 @@ def test_smoothing_lowers_the_label_of_real_images_and_nothing_else(smooth: floa
         same(real, value)
         assert torch.equal(fake, plain.discriminator(x, x)[1])
         assert torch.equal(loss.generator(x), plain.generator(x))
+
+
+# --- relativistic
+
+
+def by_hand(real: Tensor, fake: Tensor, kind: str, smooth: float) -> tuple[Tensor, Tensor]:
+    """The losses of discriminator and generator, halved, written out from Jolicoeur-Martineau 2018: RaSGAN
+    and RaLSGAN; `smooth` lowers the label of what the discriminator takes for real."""
+    a, b = real - fake.mean(), fake - real.mean()
+    if kind == "lsgan":
+        return ((a - 1 + smooth) ** 2).mean() / 2 + ((b + 1) ** 2).mean() / 2, (
+            ((a + 1) ** 2).mean() / 2 + ((b - 1) ** 2).mean() / 2
+        )
+    cross, label = F.binary_cross_entropy_with_logits, torch.full_like(a, 1 - smooth)
+    ones, zeros = torch.ones_like(a), torch.zeros_like(a)
+    return (cross(a, label) + cross(b, zeros)) / 2, (cross(b, ones) + cross(a, zeros)) / 2
+
+
+class Told(nn.Module):
+    """Its logits are the pixels that it is shown."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+def relativistic_losses(kind: str, real: Tensor, fake: Tensor, smooth: float = 0.0) -> tuple[Tensor, Tensor]:
+    game, networks = Adversary(kind, Restraint(smooth=smooth), relativistic=True), {"d": Told()}
+    judged, _ = game.discriminator_loss(networks, "d", [real], [fake])
+    return judged, game.generator_loss(networks, "d", [fake], [real])
+
+
+@pytest.mark.parametrize("smooth", [0.0, 0.2])
+@pytest.mark.parametrize("kind", RELATIVE)
+def test_relativistic_losses_are_those_of_the_paper_and_one_side_is_smoothed(
+    kind: str, smooth: float
+) -> None:
+    real, fake = logits(2.0, -1.0, 0.5), logits(0.0, 3.0, -2.0)
+    same(relativistic_losses(kind, real, fake, smooth), by_hand(real, fake, kind, smooth))
+
+
+def losses_agree() -> bool:
+    """RaLSGAN is satisfied where real and fake logits are 1 apart, wherever they lie, and the generator where
+    they are 1 apart the other way; cross entropy never is."""
+    fake = logits(4.0, 4.0)
+    judged, asked = (
+        relativistic_losses("lsgan", fake + 1, fake)[0],
+        relativistic_losses("lsgan", fake - 1, fake)[1],
+    )
+    return judged == 0 and asked == 0
+
+
+def test_relativistic_least_squares_vanish_where_the_logits_are_one_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert losses_agree()
+    monkeypatch.setitem(RELATIVE, "lsgan", FORMULAS["lsgan"])  # labels 0 and 1, as for logits of one side
+    assert not losses_agree()
+
+
+@pytest.mark.parametrize("kind", RELATIVE)
+def test_of_relative_logits_the_middle_is_zero(kind: str) -> None:
+    """Real images are told where they are above the mean of the fakes, by however little."""
+    real, fake = logits(0.2, 0.3), logits(-0.1, 0.1)
+    game = Adversary(kind, relativistic=True)
+    found = game.discriminator_loss({"d": Told()}, "d", [real], [fake])[1]
+    assert found["D_accuracy"] == 1
+    assert game.loss.confidence(real - fake.mean()) == 1
 
 
 SENSELESS = [("hinge", 0.1, "no labels"), ("wgan", 0.1, "no labels")]

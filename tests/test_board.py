@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
-from torch import nn
+from torch import Tensor, nn
 
 from gantrans.cli import board as verb
 from gantrans.cli.board_runs import find, link
@@ -355,7 +355,7 @@ def test_histograms_count_what_they_are_given() -> None:
 def test_the_table_of_networks_adds_up() -> None:
     generator, judge = UNet(3, 3, 4, depth=5), PatchGAN(6, width=4)
     before = {k: v.clone() for k, v in generator.state_dict().items()}
-    text = model_summary({"generator": generator, "discriminator": judge, "pool": nn.Identity()}, side=64)
+    text = model_summary({"generator": generator, "discriminator": judge, "pool": nn.Identity()}, sides=(64,))
     sizes = [sum(p.numel() for p in network.parameters()) for network in (generator, judge)]
     for role, size in zip(("generator", "discriminator"), sizes, strict=True):
         rows = text.split(f"{role} (")[1].split(f"{role}: ")[0].splitlines()[2:]
@@ -364,6 +364,33 @@ def test_the_table_of_networks_adds_up() -> None:
     assert f"all networks: {sum(sizes):,} parameters" in text
     assert "3 x 64 x 64" in text
     assert_same(before, generator.state_dict())
+
+
+class Counted(nn.Module):
+    """One that takes pictures of 64 pixels a side or more, or none, and counts them."""
+
+    def __init__(self, least: int = 64) -> None:
+        super().__init__()
+        self.conv, self.least = nn.Conv2d(1, 2, 3, padding=1), least
+        self.register_buffer("seen", torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[-1] < self.least:
+            raise ValueError("too small")
+        self.seen += 1
+        return self.conv(x)
+
+
+def test_the_table_is_of_the_smallest_picture_that_a_network_takes_and_changes_none() -> None:
+    network = Counted().train()
+    text = model_summary({"generator": network})
+    assert "2 x 64 x 64" in text
+    assert "trained; output of a picture of 64 x 64" in text
+    assert network.training
+    assert not network.seen
+    assert not network.conv._forward_hooks
+    never = model_summary({"generator": Counted(10**6)})
+    assert "20 of them trained; shapes are unknown where its forward failed (ValueError)" in never
 
 
 @pytest.mark.slow

@@ -145,10 +145,31 @@ def test_broken_files_and_values_are_told_in_one_line(photos: Path, tmp_path: Pa
     refused("seed: Interpolation key 'nowhere' not found", "resume", run, "seed=${nowhere}")
     refused("data.root= is empty", "resume", run, "data.root=")
     refused(f"{run / 'config.yaml'}: not valid YAML: ", "resume", run, config="seed: [1\n")
-    refused("train.batch_size: Value 'x'", "resume", run, config="train: {batch_size: x}")
+    refused("train.batch_size=x: accepted are whole numbers", "resume", run, config="train: {batch_size: x}")
     refused("unknown key train.rate", "resume", run, config=saved.replace("  lr: ", "  rate: "))
-    less = "".join(line for line in saved.splitlines(keepends=True) if "batch_size" not in line)
-    refused(f"{run / 'config.yaml'}: lacks train.batch_size", "resume", run, config=less)
+    less = "".join(line for line in saved.splitlines(keepends=True) if "  root: " not in line)
+    refused(f"{run / 'config.yaml'}: lacks data.root", "resume", run, config=less)
+    less = OmegaConf.to_yaml({key: value for key, value in OmegaConf.create(saved).items() if key != "train"})
+    refused(f"{run / 'config.yaml'}: lacks all of train, which", "resume", run, config=less)
+
+
+def test_a_run_of_an_older_version_takes_the_defaults_of_later_keys(
+    photos: Path, tmp_path: Path, cli: Cli
+) -> None:
+    whole = OmegaConf.to_yaml(compose_verb("train", [*TINY, f"data.root={photos}"]))
+    config = OmegaConf.create(whole)
+    del config["bundle"], config.log["width"], config.train["freeze"]
+    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(config))
+    answer = cli("resume", tmp_path, "--cfg", "job")
+    assert answer.code == 0, answer.err
+    assert OmegaConf.create(answer.out) == OmegaConf.create(whole)
+    assert answer.err == (
+        "note      begun by an older version; what it did not know is as usual: "
+        "bundle.licence=unspecified, log.width=1024, train.freeze=null\n"
+    )
+    told = cli("resume", tmp_path, "--cfg", "job", "log.width=99", "bundle.licence=CC0")
+    assert "as usual: train.freeze=null\n" in told.err, "what is given is no default"
+    assert "width: 99" in told.out
 
 
 def test_a_sweep_makes_one_run_for_each_value(
@@ -398,6 +419,7 @@ def test_the_effects_table_is_complete() -> None:
         "data.side": "test_side_by_side_halves",
         "scale": "test_superres_goes_all_the_way",
         "data.classes": "test_keys_that_do_not_fit_are_answered_in_a_line",
+        "data.palette": "test_photos_to_coloured_labels_go_all_the_way",
         "data.ignore": "test_values_that_stand_for_no_class",
         "val.weights": "test_a_run_is_measured_by_other_metrics_too",
         "data.mask": "test_a_run_with_masks_goes_all_the_way",

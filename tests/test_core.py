@@ -426,11 +426,15 @@ def test_why_a_step_is_not_captured() -> None:
 
 
 def test_training_starts_without_the_compiler() -> None:
-    """torch._dynamo takes seconds to import, and ours is not what imports it. (PyTorch's own optimizers do,
-    when the first of them is made.)"""
+    """torch._dynamo and sympy take seconds to import, and ours is not what imports them: neither our modules
+    nor the table of the networks. (PyTorch's own optimizers do, when the first of them is made.)"""
     code = (
         "import sys; import gantrans.build.training, gantrans.training.loop, gantrans.build.pace;"
-        "sys.exit('torch._dynamo' in sys.modules)"
+        "from gantrans.nets.patchgan import PatchGAN; from gantrans.nets.unet import UNet;"
+        "from gantrans.training.summary import model_summary;"
+        "text = model_summary({'generator': UNet(width=2, depth=2), 'discriminator': PatchGAN(6, width=2)});"
+        "assert '3 x 32 x 32' in text, text;"
+        "sys.exit(bool({'torch._dynamo', 'sympy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

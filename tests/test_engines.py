@@ -30,6 +30,7 @@ from gantrans.data.stream import RawBatch, batches
 from gantrans.data.unpaired import HybridDataset, ImageSet
 from gantrans.degrade.base import Params
 from gantrans.degrade.blur import GaussianBlur
+from gantrans.degrade.colour import Gray
 from gantrans.degrade.parse import CATALOGUE
 from gantrans.degrade.recipe import Recipe, crop_to_multiple, degrade, parse_recipe
 from gantrans.degrade_batch import engine, forms, noises, sizes, weights
@@ -117,6 +118,13 @@ def test_engines_agree_and_neighbours_change_nothing(name: str) -> None:
     alone = [degrade_batch(recipe, [p], [d], CPU)[0] for p, d in zip(pictures, params, strict=True)]
     for a, b in zip(together, alone, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_engines_agree_on_grey_of_the_same_lightness(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CATALOGUE, "lightness", lambda: Gray("lightness"))  # type: ignore[arg-type]
+    assert beyond("lightness", 0) == []
+    monkeypatch.setitem(KINDS, "lightness", lambda levels, _: levels[:, 1:2].expand(-1, 3, -1, -1))
+    assert len(beyond("lightness", 0)) == 5  # of seven pictures two are grey
 
 
 ENLARGED_BY_AREA = (1, 0.1)  # OpenCV cuts both its products to quarters of a level

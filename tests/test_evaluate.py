@@ -219,6 +219,43 @@ def test_validation_draws_the_mask_that_the_model_predicts(folders: Path) -> Non
         assert predicted_mask(labelled, np.zeros((4, 4, 1), np.uint8)) is None
 
 
+def test_a_mask_is_predicted_of_sources_in_any_mode(tmp_path: Path, cli: Cli) -> None:
+    """Grey, with alpha, and of 16 bits, as translate takes them."""
+    network = remover()
+    save_bundle(tmp_path / "remover", network, Card(catalogue.describe(network)))
+    rgb = draw_picture(1, 24, 28)
+    grey = Image.fromarray(rgb).convert("L")
+    deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    sources = {"grey": grey, "alpha": Image.fromarray(rgb).convert("RGBA"), "deep": deep}
+    for name, picture in sources.items():
+        for side in ("source", "targets"):
+            (tmp_path / side).mkdir(exist_ok=True)
+            picture.save(tmp_path / side / f"{name}.png")
+    keys = (f"model={tmp_path / 'remover'}", *of(tmp_path, "source", "targets"), "metrics=[psnr]", "worst=3")
+    answer = cli("evaluate", *keys)
+    assert answer.code == 0, answer.err
+    assert "3 measured, 0 not" in answer.out
+    strip = read(tmp_path / "remover/evaluation/worst.png").pixels
+    assert (strip == LEVEL).all(2).sum() > 2.9 * 24 * 28, "a mask is missing"
+
+
+def test_a_mask_comes_in_the_tiles_of_its_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, sides = remover(), []
+    torch.nn.init.normal_(network.head.weight, std=0.3)  # type: ignore[arg-type]
+    pixels, card = draw_picture(1, 200, 210), Card(catalogue.describe(network))
+    whole = predicted_mask(Predictor(network, card, open_core("cpu")), pixels)
+    predict = network.predict_mask
+    monkeypatch.setattr(network, "predict_mask", lambda x: (sides.append(x.shape[2:]), predict(x))[1])
+    predictor = Predictor(network, card, open_core("cpu"), tile=64)
+    tiled = predicted_mask(predictor, pixels)
+    assert whole is not None
+    assert tiled is not None
+    assert np.ptp(whole) > 3
+    assert np.abs(tiled.astype(int) - whole).max() <= 1
+    assert len(sides) > 4
+    assert max(map(max, sides)) < 200
+
+
 def test_super_resolution_is_told_from_sizes_and_measured_by_its_protocol(tmp_path: Path, cli: Cli) -> None:
     for i in range(2):
         large = draw_picture(i, 60, 66)
@@ -280,7 +317,10 @@ def test_sets_are_measured_without_pairs(folders: Path, squeezenet: Path, cli: C
     assert (found["found"], found["measured"]) == (13, 12)
     assert list(found["metrics"]) == ["squeeze_distance", "squeeze_distance_input"]
     assert found["metrics"]["squeeze_distance"] > 0
-    assert "fid" not in found["metrics"] and "too few to compare" in answer.out
+    assert "fid" not in found["metrics"] and "published" not in answer.out
+    assert "of 4 images: not FID, comparable with itself alone" in answer.out
+    file = squeezenet / "squeezenet1_1_features.pth"
+    assert f"squeeze_distance: features of squeezenet1_1, {file}\n" in answer.out
     same = cli(
         "evaluate", f"outputs={folders / 'targets'}", *of(folders, "targets"), *keys, f"out={folders / 'o'}"
     )

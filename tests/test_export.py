@@ -61,7 +61,8 @@ def card_of(network: nn.Module, **more: Any) -> Card:
     about = catalogue.describe(network)
     modes = {1: "grey", 3: "rgb"}
     source, target = (modes.get(about["arguments"][f"{side}_channels"], "rgb") for side in ("in", "out"))
-    return Card(about, source, target, **{"scale": about["arguments"].get("scale", 1), **more})
+    told = {"source_mode": source, "target_mode": target, "scale": about["arguments"].get("scale", 1)}
+    return Card(about, **{**told, **more})
 
 
 def pictures(channels: int) -> list[Tensor]:
@@ -229,7 +230,7 @@ def test_every_kind_of_model_is_exported_both_ways(tmp_path: Path, name: str) ->
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_generator_of_the_catalogue_is_exported(tmp_path: Path, name: str) -> None:
     """As conf/generator has it, in full width, but for pretrained weights."""
-    config = compose_verb("train", [f"generator={name}", "data.root=x"]).generator
+    config = compose_verb("train", [f"generator={name}", "data.root=x", "augment.resize=176"]).generator
     channels = {"in_channels": 1, "out_channels": 3} if "colorizer" in name else {}
     if "pretrained" in config:
         config.pretrained = False

@@ -304,7 +304,7 @@ def test_damaged_files_are_read_as_far_as_they_go(cli: Cli, tmp_path: Path) -> N
     odd = [7, [], {"split": "val", "step": "x"}, {**losses(0.99)[0], "D_accuracy": None}, "\xff\x00", ""]
     half = json.dumps({**VAL, "step": 60})[:-9]
     assert visit(cli, tmp_path, [*odd, copied, *odd, half])[0] == ["copy"]
-    wrong = {"health_change": None, "health_diversity": True, "psnr_gain": "x"}
+    wrong = {"health_change": None, "health_diversity": True, "psnr_gain": "x", "psnr_input": 10**400}
     assert visit(cli, tmp_path, [{**VAL, **wrong}])[0] == []
     assert visit(cli, tmp_path, [{**losses(0.5)[0], "G_L1": float("nan")}, VAL])[0] == ["non-finite"]
     assert visit(cli, tmp_path, [{**copied, "step": 0}, half])[0] == ["nothing-to-judge"]

@@ -10,12 +10,20 @@ import pytest
 import torch
 from PIL import Image
 
+from gantrans.build import data_colours
+from gantrans.build.config import compose_verb
+from gantrans.build.data_pairs import pair_data
+from gantrans.build.data_unpaired import unpaired_data
 from gantrans.data.augment import Augment
 from gantrans.data.dataset import PairDataset
 from gantrans.data.layouts import Item
 from gantrans.data.readers import ReadFiles
+from gantrans.errors import ConfigError, DataError
+from gantrans.imaging import label_colours
+from gantrans.imaging.decode import Refused
+from gantrans.imaging.label_colours import as_palette, classes_of
 from gantrans.imaging.labels import read_labels
-from tests.conftest import Cli
+from tests.conftest import Cli, draw_picture
 from tests.test_features import random_state
 
 CLASSES = 4
@@ -120,6 +128,7 @@ def test_labels_to_photo_and_back_go_all_the_way(folder: Path, tmp_path: Path, c
             "train", *keys, "discriminator=patchgan_light", "augment.scale=[1,1]", f"run.dir={run}", *TINY
         )
         assert answer.code == 0, answer.err
+        said = answer.out
         given = folder / ("target" if swap else "source")
         answer = cli("translate", f"model={run}", f"source={given}", f"out={run / 'out'}", "device=cpu")
         assert answer.code == 0, answer.err
@@ -130,6 +139,8 @@ def test_labels_to_photo_and_back_go_all_the_way(folder: Path, tmp_path: Path, c
             metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
             last = [m for m in metrics if m["split"] == "val"][-1]
             assert 0 <= last["pixel_accuracy"] <= 1 and 0 < last["majority_accuracy"] < 1
+            assert said.count(f"(the commonest class everywhere: {last['majority_accuracy']:.4f})") == 1
+            assert said.count(f"(the commonest class everywhere: {last['majority_iou']:.4f})") == 1
     strange = tmp_path / "strange"
     strange.mkdir()
     Image.fromarray(np.full((8, 8), CLASSES, np.uint8)).save(strange / "a.png")
@@ -209,3 +220,109 @@ def test_superres_goes_all_the_way(tmp_path: Path, cli: Cli) -> None:
     ):
         answer = cli("train", *base, *keys, f"run.dir={tmp_path / 'bad'}")
         assert answer.code == 2 and words in answer.err, answer.err
+
+
+def test_colours_are_not_learned_from_grey_pictures(
+    tmp_path: Path, cli: Cli, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Grey targets would be matched perfectly and teach nothing."""
+    grey, mixed = tmp_path / "grey", tmp_path / "mixed"
+    for root in (grey, mixed):
+        root.mkdir()
+        for i in range(5):
+            picture = Image.fromarray(draw_picture(i)).convert("L")  # of one channel, and of three equal ones
+            picture.convert("RGB" if i % 2 else "L").save(root / f"{i}.jpg")
+    keys = ["experiment=colorize", "augment.crop=16", "augment.resize=null"]
+    answer = cli("train", *keys, f"data.root={grey}", f"run.dir={tmp_path / 'run'}")
+    assert answer.code == 3 and answer.err.count("\n") == 1 and not (tmp_path / "run").exists()
+    assert "5 of 5 targets that were looked at are grey, as " in answer.err
+    assert f"{grey / '0.jpg'}; colours are learned from colour photos" in answer.err
+    apart = ["experiment=colorize_unpaired", *keys[1:], f"data.root={mixed}", f"data.targets={grey}"]
+    with pytest.raises(DataError, match=r"unpaired: as data\.targets"):
+        unpaired_data(compose_verb("train", apart))
+    halves = tmp_path / "halves"
+    halves.mkdir()
+    wide = np.concatenate([draw_picture(1), draw_picture(2).mean(2, keepdims=True).repeat(3, 2)], axis=1)
+    for i in range(3):
+        Image.fromarray(wide.astype(np.uint8)).save(halves / f"{i}.png")
+    sides = [*keys, f"data.root={halves}", "data.layout=side_by_side"]
+    with pytest.raises(DataError, match="3 of 3 targets"):
+        pair_data(compose_verb("train", sides))
+    pair_data(compose_verb("train", [*sides, "data.side=right"]))
+    assert capsys.readouterr().err == ""
+    Image.fromarray(draw_picture(3)).save(mixed / "3.jpg")
+    pair_data(compose_verb("train", [*keys, f"data.root={mixed}"]))
+    assert "4 of 5 targets that were looked at are grey" in capsys.readouterr().err
+    pair_data(compose_verb("train", [*keys, f"data.root={grey}", "data.source_mode=rgb"]))
+    monkeypatch.setattr(data_colours, "GREY", 0.0)  # a look that sees colour everywhere
+    pair_data(compose_verb("train", [*keys, f"data.root={grey}"]))
+
+
+COLOURS = ((0, 0, 170), (0, 85, 255), (255, 170, 0), (170, 0, 0))
+PALETTE = "data.palette=[[0,0,170],[0,85,255],[255,170,0],[170,0,0]]"
+
+
+@pytest.fixture(scope="module")
+def facade(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photo left, coloured labels right, as JPEG."""
+    root = tmp_path_factory.mktemp("facade")
+    for i in range(4):
+        blocks = (
+            np.random.default_rng(i).integers(0, CLASSES, (3, 4)).astype(np.uint8).repeat(16, 0).repeat(16, 1)
+        )
+        both = np.concatenate([painted(blocks[..., None]), np.array(COLOURS, np.uint8)[blocks]], axis=1)
+        Image.fromarray(both).save(root / f"{i}.jpg", quality=75)
+        np.save(root / f"{i}.npy", blocks)
+    return root
+
+
+def test_colours_become_the_nearest_classes(facade: Path) -> None:
+    truth = np.load(facade / "0.npy")
+    lossy = np.asarray(Image.open(facade / "0.jpg"))[:, 64:]
+    assert (
+        np.ptp(lossy.reshape(-1, 3), axis=0).max() > 100 and len(np.unique(lossy.reshape(-1, 3), axis=0)) > 20
+    )
+    found = classes_of(lossy, COLOURS)
+    assert found.shape == (48, 64, 1) and found.dtype == np.uint8
+    assert (found[..., 0] == truth).mean() > 0.97
+    with pytest.raises(Refused, match=r"an area of colour \(\d+, \d+, \d+\), but the nearest"):
+        classes_of(lossy, COLOURS[:2])
+
+
+def test_palettes_are_lists_or_files(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("name,r,g,b\n# no class\nwall, 0, 0, 170\nwindow, 0, 85, 255 # glass\n\n")
+    assert as_palette(str(tmp_path / "p.csv")) == as_palette([list(c) for c in COLOURS[:2]]) == COLOURS[:2]
+    (tmp_path / "q.txt").write_text("0 0 170\n0 85\n")
+    for wrong, words in (
+        (str(tmp_path / "q.txt"), r"colour 1 is \[0, 85\]; accepted are three whole numbers"),
+        ([[0, 0, 300]], "colour 0 is"), ([[1, 2, 3], [1, 2, 3]], "1 of them distinct"), ([], "0 colours"),
+        (str(tmp_path / "none.csv"), "not readable as text"), ([7], "colour 0 is 7"),
+    ):  # fmt: skip
+        with pytest.raises(ConfigError, match=words):
+            as_palette(wrong)
+
+
+def test_photos_to_coloured_labels_go_all_the_way(
+    facade: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = ("experiment=photo2labels", *LIGHT, "augment.scale=[1,1]", "discriminator=patchgan_light", *TINY)
+    halves = (*base, f"data.root={facade}", "data.layout=side_by_side", f"data.classes={CLASSES}")
+    run = tmp_path / "run"
+    answer = cli("train", *halves, PALETTE, f"run.dir={run}")
+    assert answer.code == 0, answer.err
+    assert "pixel_accuracy" in answer.out and "mean_iou" in answer.out
+    for keys, code, words in (
+        ((), 2, "or for targets give data.palette"),
+        (("data.palette=[[0,0,170],[0,85,255]]",), 2, "2 colours for data.classes=4"),
+        ((PALETTE.replace("255,170,0", "0,255,0"),), 3, ".jpg: has an area of colour (2"),
+        ((PALETTE, "data.target_mode=rgb", "data.classes=null"), 2, "data.palette"),
+    ):
+        answer = cli("train", *halves, *keys, f"run.dir={tmp_path / 'x'}")
+        assert answer.code == code and words in answer.err and answer.err.count("\n") == 1, answer.err
+    pairs = pair_data(compose_verb("train", [*halves, PALETTE, "data.cache_mib=4"])).train
+    assert isinstance(pairs, PairDataset)
+    truth = np.load(pairs.items[0].source.with_suffix(".npy"))
+    for _ in range(2):  # decoded, and from the cache
+        assert (pairs.whole(0)[1][..., 0] == truth).mean() > 0.97
+    monkeypatch.setattr(label_colours, "TOLERANCE", 500.0)  # which lets any colour pass
+    pair_data(compose_verb("train", [*halves, PALETTE.replace("255,170,0", "0,255,0")]))

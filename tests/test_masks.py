@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from gantrans.build.config import compose_verb
 from gantrans.build.data import build_data
+from gantrans.build.method import build_method
 from gantrans.build.run_data import RunData
 from gantrans.bundles.bundle import Card, load_bundle, save_bundle
 from gantrans.core.device import open_core
@@ -27,11 +30,14 @@ from gantrans.imaging.write import write
 from gantrans.inference.predictor import Predictor
 from gantrans.losses.pixel import l1, weighted_l1
 from gantrans.methods.pix2pix import Pix2Pix
+from gantrans.methods.superres import SuperRes
 from gantrans.metrics.pairwise import psnr, psnr_where
 from gantrans.nets import catalogue
 from gantrans.nets.augmenter import POLICIES
 from gantrans.nets.init import init_weights
+from gantrans.nets.patchgan import PatchGAN
 from gantrans.nets.unet import UNet
+from gantrans.types import Batch
 from tests.conftest import TINY, Cli, draw_picture
 
 RUN = ["train.total=2step", "train.save_every=2step", "val.every=2step", "val.images=2"]
@@ -342,3 +348,66 @@ def test_without_a_mask_the_weight_is_on_what_differs() -> None:
     source[:, 1, :2] = 0.5  # one channel of a quarter of the rows
     found = Pix2Pix(mask_weight=5.0)._distance(target + 0.2, target, source)
     torch.testing.assert_close(found, torch.tensor(0.2 * (5 * 0.25 + 0.75)))
+
+
+# --- what a user gets is what the losses see
+
+
+class Fixed(torch.nn.Module):
+    """Makes the same picture whatever it is shown, and says so to who asks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.picture = torch.nn.Parameter(torch.rand(1, 3, 8, 8, generator=torch.manual_seed(3)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.picture.expand(len(x), -1, -1, -1)
+
+
+def holed() -> Batch:
+    """A hole, its soft edge of level 1 of 255, and known pixels; the source lies about what is under it."""
+    rng = torch.manual_seed(0)
+    target, mask = torch.rand(2, 3, 8, 8, generator=rng) * 2 - 1, torch.full((2, 1, 8, 8), -1.0)
+    mask[..., 2:5, 2:5], mask[..., 5, 2:5] = 1.0, -1 + 1 / 127.5
+    source = torch.where(mask > -1, torch.zeros(()), target)
+    return Batch(torch.cat([source, mask], 1), target)
+
+
+SEEING = {"pix2pix": lambda **k: Pix2Pix(**k), "superres": lambda **k: SuperRes(lambda_gan=0.0, **k)}
+
+
+@pytest.mark.parametrize("name", SEEING)
+def test_every_loss_sees_the_picture_that_the_predictor_will_give(name: str) -> None:
+    """Output.put copies where the mask is 0 exactly, so a pixel of level 1 is the network's already."""
+    batch, networks = holed(), {"generator": Fixed()}
+    made, seen = networks["generator"](batch.source), batch.source[:, 3:] > -1
+    output = SEEING[name](copies=True).forward(networks, batch)["output"]
+    assert torch.equal(output, torch.where(seen, made, batch.target))
+    assert torch.equal(SEEING[name]().forward(networks, batch)["output"], made)
+    assert seen[0, 0, 5, 2] and not seen[0, 0, 6, 2]
+
+
+def known_pixels_teach(method: Pix2Pix) -> bool:
+    """Whether the generator is asked for anything where its output will not be looked at."""
+    batch, networks = holed(), {"generator": Fixed(), "discriminator": PatchGAN(7, 2, 1, "none")}
+    loss, _ = method.loss(method.phases[-1], networks, batch, method.forward(networks, batch))
+    (gradient,) = torch.autograd.grad(loss, networks["generator"].picture)  # type: ignore[arg-type]
+    hole = (batch.source[:1, 3:] > -1).expand(1, 3, -1, -1)
+    assert gradient[hole].all()
+    return bool(gradient[~hole].any())
+
+
+def test_nothing_is_learned_where_the_source_is_copied() -> None:
+    assert not known_pixels_teach(Pix2Pix(copies=True))
+    assert known_pixels_teach(Pix2Pix())  # what would paste in the predictor only
+
+
+def test_the_method_copies_where_the_bundle_will() -> None:
+    config = compose_verb("train", ["data.root=x", "method=superres"])
+    for mask, outside in itertools.product(masks.USES, masks.OUTSIDE):
+        config.data.mask, config.data.outside = mask, outside
+        method = build_method(config)
+        assert method.copies is ((mask, outside) == ("input", "copy"))  # type: ignore[attr-defined]
+    OmegaConf.update(config, "method.copies", value=True, force_add=True)
+    with pytest.raises(ConfigError, match=r"method\.copies: is set by the run itself"):
+        build_method(config)

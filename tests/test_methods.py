@@ -12,7 +12,10 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.nn.functional import softplus
 
+from gantrans.build.config import compose_verb
+from gantrans.build.method import build_method
 from gantrans.core.seed import seed_torch
+from gantrans.errors import ConfigError
 from gantrans.losses.nce import at_places, patch_nce, sample_places
 from gantrans.methods.adversary import Restraint
 from gantrans.methods.base import Method, translators
@@ -184,7 +187,7 @@ CLASSES = {
 
 def test_the_table_of_arguments_is_complete() -> None:
     for name, cls in CLASSES.items():
-        assert set(ARGUMENTS[name]) == set(inspect.signature(cls).parameters) - {"restraint", *LOOK}
+        assert set(ARGUMENTS[name]) == set(inspect.signature(cls).parameters) - {"restraint", "copies", *LOOK}
 
 
 @pytest.mark.parametrize(
@@ -229,6 +232,15 @@ def test_cross_entropy_is_that_of_pytorch_where_there_are_classes() -> None:
     expected = torch.nn.functional.cross_entropy(logits, classes, ignore_index=5)
     torch.testing.assert_close(cross_entropy(logits, 2.0 * one_hot - 1), expected)
     assert cross_entropy(logits, -torch.ones(2, 5, 4, 4)) == 0
+
+
+@pytest.mark.parametrize(
+    ("scale", "said"),
+    [("two", "scale=two: accepted are whole numbers"), ("5", "scale=5: accepted are 1, 2, 3, 4, 8")],
+)
+def test_a_scale_that_no_network_has_is_refused_before_all_else(scale: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        build_method(compose_verb("train", ["experiment=superres", "data.root=x", f"scale={scale}"]))
 
 
 # --- CycleGAN

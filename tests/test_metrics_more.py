@@ -14,13 +14,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from gantrans import lab as lab_module
 from gantrans.errors import CheckpointError, ConfigError
 from gantrans.imaging import matlab_bicubic
 from gantrans.lab import lab_from_rgb, rgb_from_lab
 from gantrans.metrics import distribution, pairwise, table
 from gantrans.metrics.colours import ab_error, colourfulness
 from gantrans.metrics.distribution import Collected, frechet, kernel_distance
-from gantrans.metrics.labels import Confusion, scores
+from gantrans.metrics.labels import Confusion, majority, scores
 from gantrans.metrics.pairwise import ms_ssim, psnr, ssim
 from gantrans.metrics.superres import luma_x01, psnr_rgb, psnr_y, ssim_y
 from gantrans.nets import weights
@@ -217,16 +218,47 @@ def test_lab_is_one_formula_for_arrays_and_tensors_and_turns_back() -> None:
     found = lab_from_rgb(batch, axis=1)
     torch.testing.assert_close(found[0].permute(1, 2, 0), torch.from_numpy(lab), atol=1e-4, rtol=0)
     assert (rgb_from_lab(found, axis=1) - batch).abs().max() < 1e-4
-    wide = rgb_from_lab(np.array([[50.0, 120.0, -120.0], [10.0, -120.0, 120.0]]))  # no colours of sRGB
-    assert wide.min() == 0 and wide.max() <= 1
     with pytest.raises(ValueError, match="needed: 3"):
         lab_from_rgb(x01[..., :1])
+
+
+def off(made: np.ndarray, lab: np.ndarray) -> tuple[float, float]:
+    """How far L is from what was asked for, at most; and the hue, in degrees, on average."""
+    found = lab_from_rgb(made)
+    hues = [np.arctan2(each[..., 2], each[..., 1]) for each in (found, lab)]
+    turned = np.degrees(np.abs((hues[0] - hues[1] + np.pi) % (2 * np.pi) - np.pi))
+    return float(np.abs(found[..., 0] - lab[..., 0]).max()), float(turned.mean())
+
+
+def test_what_is_no_colour_of_srgb_loses_colour_and_keeps_its_lightness(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    ab = rng.uniform(-110, 110, (2000, 2))
+    asked = np.concatenate([rng.uniform(1, 99, (2000, 1)), ab], axis=1)
+    for dtype, near in ((np.float64, 1e-3), (np.float32, 2e-3)):
+        made = rgb_from_lab(asked.astype(dtype))
+        assert made.dtype == dtype and made.min() >= 0 and made.max() <= 1
+        lightness, hue = off(made, asked)
+        assert lightness < near and hue < 10
+        edge = np.minimum(made, 1 - made).min(axis=-1)
+        within = np.abs(lab_from_rgb(made) - asked).max(axis=-1) < 0.01
+        assert 0.05 < within.mean() < 0.95 and edge[~within].max() < 1e-3  # no more is taken than must be
+    beyond = rgb_from_lab(np.array([[-5.0, 40, 0], [0, 40, 0], [100, 0, 40], [130, 40, 40]]))
+    assert np.allclose(beyond, [[0] * 3, [0] * 3, [1] * 3, [1] * 3], atol=1e-3)
+    monkeypatch.setattr(lab_module, "_into_gamut", lambda light, _: light)  # cut off channel by channel
+    lightness, hue = off(rgb_from_lab(asked), asked)
+    assert lightness > 10 and hue > 10
 
 
 def test_lab_has_finite_gradients_in_black_white_and_grey() -> None:
     x01 = torch.tensor([0.0, 0.04045, 0.5, 1.0]).expand(1, 3, 1, 4).clone().requires_grad_()
     rgb_from_lab(lab_from_rgb(x01, axis=1), axis=1).sum().backward()
     assert x01.grad is not None and x01.grad.isfinite().all()
+    lightness = torch.tensor([-5.0, 0.0, 1e-3, 50.0, 99.999, 100.0, 110.0])
+    lab = torch.stack([lightness, *torch.full((2, 7), 60.0)])[None, :, None].requires_grad_()
+    rgb_from_lab(lab, axis=1).square().sum().backward()  # no colours of sRGB
+    assert lab.grad is not None and lab.grad.isfinite().all() and lab.grad.abs().max() < 1
 
 
 # Colours
@@ -270,6 +302,11 @@ def test_label_scores_by_hand() -> None:
     assert found["pixel_accuracy"] == pytest.approx(4 / 6)
     assert found["class_accuracy"] == pytest.approx((3 / 4 + 1 / 2) / 2)  # class 2 occurs in no target
     assert found["mean_iou"] == pytest.approx((3 / 5 + 1 / 3) / 2)
+    guess = majority(confusion.counts)  # class 0 everywhere
+    assert guess == {
+        "majority_accuracy": pytest.approx(4 / 6),
+        "majority_iou": pytest.approx((4 / 6 + 0) / 2),
+    }
     confusion.add(output, output)
     assert confusion.counts.sum() == 6 + 8
     assert all(math.isnan(value) for value in scores(np.zeros((2, 2), int)).values())

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
-from gantrans import draws
+from gantrans import draws, lab
 from gantrans.degrade import blur, colour, compress, noise, resolution
 from gantrans.degrade.base import Degradation
 from gantrans.degrade.parse import CATALOGUE
@@ -201,11 +201,26 @@ def test_tables_of_normal_and_poisson_are_exact() -> None:
 # --- colour and compression ---------------------------------------------------------------------------------
 
 
+def to_l(pixels: np.ndarray) -> np.ndarray:
+    x01 = ranges.to_x01(pixels) if pixels.dtype == np.uint8 else pixels
+    return lab.lab_from_rgb(x01.astype(np.float64))[..., 0]
+
+
 def test_colour_operations_do_what_their_names_say() -> None:
     u8 = photo()
     grey = run(colour.Gray(), u8)
     np.testing.assert_array_equal(grey[..., 0], luma(u8))
     assert np.ptp(grey, axis=2).max() == 0
+    for pixels in (u8, ranges.to_x01(u8)):
+        both = [to_l(run(colour.Gray(by), pixels)) - to_l(pixels) for by in ("lightness", "luma")]
+        assert np.abs(both[0]).max() < (0.5 if pixels.dtype == np.uint8 else 1e-3) < 4 < np.abs(both[1]).max()
+    for shade in (np.arange(256, dtype=np.uint8), np.linspace(0, 1, 99, dtype=np.float32)):
+        grey = np.repeat(shade[:, None, None], 3, axis=2)
+        np.testing.assert_allclose(
+            run(colour.Gray("lightness"), grey), grey, atol=0 if len(shade) > 99 else 1e-6
+        )
+    with pytest.raises(ValueError, match="by=value: accepted is one of luma, lightness"):
+        colour.Gray("value")
     sepia = run(colour.Sepia(1.0), u8).mean(axis=(0, 1))
     assert sepia[0] > sepia[1] > sepia[2]
     red = run(colour.ColourCast(1.0, 0.0), np.full((4, 4, 3), 100, np.uint8))[0, 0].astype(int)

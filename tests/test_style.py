@@ -11,25 +11,35 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from gantrans.build.validation import without_targets
 from gantrans.bundles.bundle import Card, load_bundle, save_bundle
 from gantrans.cli.main import main
 from gantrans.core.device import open_core
-from gantrans.errors import DataError, DivergedError
+from gantrans.data.augment import Augment
+from gantrans.data.dataset import PairDataset
+from gantrans.data.layouts import Item
+from gantrans.data.readers import ReadFiles
+from gantrans.data.unpaired import ImageSet
+from gantrans.errors import ConfigError, DataError, DivergedError
+from gantrans.imaging import sheet
 from gantrans.imaging.colour import luma
 from gantrans.inference import stylize as module
 from gantrans.inference.stylize import Wanted, stylize
 from gantrans.losses.perceptual import total_variation
-from gantrans.methods.gatys import LAYERS, Weights, aims_of, optimise, terms_of
+from gantrans.methods.gatys import LAYERS, LEAST, Weights, aims_of, looked_at, optimise, terms_of
 from gantrans.methods.style_adain import STYLE_LAYERS, StyleAdaIN
 from gantrans.methods.style_fast import StyleFast, StyleLook
 from gantrans.nets import catalogue
 from gantrans.nets.adain import ENCODED, HALVINGS, AdaINGenerator, mean_std
-from gantrans.nets.features import NETWORKS, FeatureNet
+from gantrans.nets.features import NETWORKS, FeatureNet, load_features
 from gantrans.nets.resnet import ResNetGenerator
+from gantrans.nets.weights import TABLE
+from gantrans.training.validate import PairValidation
+from gantrans.training.validate_unpaired import UnpairedValidation
 from gantrans.types import Batch, Shapes
 from tests.conftest import Cli, draw_picture
 from tests.steps import train_steps
@@ -40,9 +50,17 @@ SHAPES: Shapes = {"source": (3, 32), "target": (3, 32)}
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """photo.png, style.png, another.png, and two files of made-up weights of SqueezeNet."""
+    """Pictures, two of them too small (tiny.png) and too narrow (strip.png), and two files of made-up weights
+    of SqueezeNet."""
     folder = tmp_path_factory.mktemp("style")
-    for seed, (name, *size) in enumerate([("photo", 48, 60), ("style", 64, 50), ("another", 50, 50)]):
+    pictures = [
+        ("photo", 48, 60),
+        ("style", 64, 50),
+        ("another", 50, 50),
+        ("tiny", 14, 20),
+        ("strip", 40, 200),
+    ]
+    for seed, (name, *size) in enumerate(pictures):
         Image.fromarray(draw_picture(seed, *size)).save(folder / f"{name}.png")
     for seed in (0, 1):
         torch.save(random_state("squeezenet1_1", seed), folder / f"weights-{seed}.pth")
@@ -167,6 +185,27 @@ def test_too_small_a_picture_is_refused(network: FeatureNet) -> None:
         stylize(x01(0, 20, 60), x01(1), network, wanted(), open_core("cpu"))
 
 
+@pytest.mark.parametrize("longest", [8, 40.5, 64, 1000])
+@pytest.mark.parametrize("size", [(32, 32), (50, 64), (40, 1000), (300, 33)])
+def test_a_style_picture_is_never_stretched_nor_too_small(size: tuple[int, int], longest: float) -> None:
+    fitted = looked_at(*size, longest)
+    share = [made / side for made, side in zip(fitted, size, strict=True)]
+    assert in_proportion(size, fitted) and min(fitted) >= LEAST and max(share) <= 1
+    assert max(fitted) <= max(longest + 0.5, LEAST * max(size) / min(size) + 0.5)
+
+
+def in_proportion(size: tuple[int, int], fitted: tuple[int, int]) -> bool:
+    """Up to the half pixel that each side is rounded by."""
+    share = max(fitted) / max(size)
+    return all(abs(made - side * share) <= 1 for made, side in zip(fitted, size, strict=True))
+
+
+def test_a_picture_that_is_stretched_is_found() -> None:
+    assert not in_proportion((40, 1000), (max(LEAST, round(40 * 0.256)), 256))
+    with pytest.raises(ValueError, match="is 20x14 pixels: needed are 32 a side or more"):
+        looked_at(14, 20, 256)
+
+
 # --- the verb
 
 
@@ -235,6 +274,15 @@ def test_stylize_says_what_it_did(files: Path, tmp_path: Path, cli: Cli) -> None
         ("out=FILES/another.png", 2, "is there already; name another, or give overwrite=true"),
         ("out=nowhere/made.png", 2, "its folder does not exist"),
         ("size=8", 2, "size=8: accepted are 32 pixels or more"),
+        ("size=abc", 2, "size=abc: accepted are whole numbers, or null"),
+        ("style=FILES/tiny.png", 3, "tiny.png: is 20x14 pixels: needed are 32 a side or more"),
+        ("content=FILES/tiny.png", 3, "tiny.png: is 20x14 pixels: needed are 32 a side or more"),
+        (
+            "content=FILES/strip.png",
+            3,
+            "strip.png: is 200x40 pixels, with size=40 40x8: needed are 32 a side or "
+            "more; give size=160 or more",
+        ),
         ("steps=0", 2, "steps=0: accepted are 1 or more"),
         ("style_scale=0", 2, "style_scale=0"),
         ("style_weight=-1", 2, "style_weight=-1.0: accepted are finite numbers"),
@@ -261,6 +309,18 @@ def test_missing_weights_say_where_they_are_looked_for(
     answer = cli(*command(files, tmp_path / "made.png", "features=vgg19", "weights=null"))
     assert answer.code == 2
     assert "vgg19-dcbb9e9d.pth" in answer.err and str(tmp_path) in answer.err
+
+
+@pytest.mark.parametrize(("lacking", "there"), [("vgg19", "squeezenet1_1"), ("squeezenet1_1", "vgg16")])
+def test_missing_weights_say_which_network_is_there(tmp_path: Path, lacking: str, there: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_features(lacking, tmp_path)
+    assert "is there" not in str(caught.value)
+    (tmp_path / TABLE[there].files[0]).touch()
+    with pytest.raises(
+        ConfigError, match=f"{TABLE[lacking].files[0]}.*Without it: features={there} is there"
+    ):
+        load_features(lacking, tmp_path)
 
 
 def test_overwriting_must_be_asked_for(files: Path, tmp_path: Path) -> None:
@@ -424,6 +484,8 @@ def test_a_style_network_resumes_to_the_same_bits_and_translates(
     told = cli(*run_of(photos, files, straight))
     assert told.code == 0, told
     assert f"features  SqueezeNet 1.1, {files / 'weights-0.pth'}" in told.out
+    assert "PSNR" not in told.out and "output differs from input by" in told.out, "a photo is no target"
+    assert not any("psnr" in line for line in (straight / "metrics.jsonl").read_text().splitlines())
     assert cli(*run_of(photos, files, halves, "train.stop_at=2step")).code == 0
     assert cli("resume", halves, "train.stop_at=null").code == 0
     lines = [
@@ -450,9 +512,11 @@ def test_a_missing_style_or_weights_leave_no_run(photos: Path, files: Path, tmp_
         ("method.style=null", "style is missing; give the picture whose style is to be learned"),
         ("method.style=nowhere.png", "style=nowhere.png: no such file"),
         ("method.weights=nowhere", "weights are missing: squeezenet1_1"),
+        (f"method.style={files / 'tiny.png'}", "tiny.png: is 20x14 pixels: needed are 32 a side or more"),
+        ("val.best=psnr", "no targets to compare with; set val.best=null"),
     ]:
         answer = cli(*run_of(photos, files, run, change))
-        assert answer.code == 2, answer
+        assert answer.code == (3 if "tiny" in change else 2), answer
         assert said in answer.err and len(answer.err.splitlines()) == 1
         assert not run.exists()
 
@@ -592,9 +656,68 @@ def test_style_adain_trains_resumes_and_translates(
     use = ("translate", f"model={tmp_path / 'run'}", f"source={photos}")
     told = cli(*use, f"out={tmp_path / 'out'}")
     assert told.code == 2 and "give style=FILE" in told.err
+    told = cli(*use, f"out={tmp_path / 'out'}", f"style={files / 'tiny.png'}")
+    assert told.code == 3 and "tiny.png: is 20x14 pixels: needed are 32 a side or more" in told.err
     made = []
     for style in ("style", "another"):
         told = cli(*use, f"out={tmp_path / style}", f"style={paintings / style}.png")
         assert told.code == 0, told
         made.append({p.name: p.read_bytes() for p in (tmp_path / style).glob("*.png")})
     assert made[0].keys() == made[1].keys() and made[0] != made[1]
+
+
+# --- what is looked at
+
+
+def titles_of(validation: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], list[np.ndarray]]:
+    """The titles of the strip of val, and the pictures of its first row; outputs are the inputs, inverted."""
+    asked: list[tuple[list[list[np.ndarray]], list[str]]] = []
+    honest = sheet.grid
+    monkeypatch.setattr(sheet, "grid", lambda *given: (asked.append(given[:2]), honest(*given))[1])
+    validation.strips({"to_target": lambda x: 255 - x})
+    rows, titles = asked[0]
+    return titles, rows[0]
+
+
+@pytest.mark.parametrize("kind", ["style_fast", "style_adain"])
+def test_a_look_is_shown_beside_its_style_and_compared_with_nothing(
+    files: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    item, style = Item("photo", files / "photo.png", files / "photo.png"), str(files / "style.png")
+    pairs = PairDataset([item], ReadFiles(), Augment(), 0)
+    images = {"to_target": ImageSet("source", [item], Augment(), 0, "rgb")}
+    method, given = (
+        (StyleFast(style), PairValidation(pairs, pairs, 1, 1))
+        if kind == "style_fast"
+        else (StyleAdaIN(style), UnpairedValidation(images, images, 1, 1))
+    )
+    validation = without_targets(method, given)
+    titles, row = titles_of(validation, monkeypatch)
+    assert titles[1:] == ["style", "output"] and len(row) == 3
+    assert np.array_equal(row[0], draw_picture(0, 48, 60)) and np.array_equal(row[2], 255 - row[0])
+    assert row[1].shape[0] == 60, "no longer than the photo"
+    assert not validation.metrics
+    inverse: Any = lambda x: 255 - x  # noqa: E731
+    found = validation.measure({"to_target": inverse})
+    assert found["health_change"] > 0.1 and all(name.startswith("health_") for name in found)
+
+
+def test_a_look_has_nothing_to_be_measured_by(files: Path) -> None:
+    pairs = PairDataset([Item("a", files / "photo.png", files / "photo.png")], ReadFiles(), Augment(), 0)
+    asked = PairValidation(pairs, pairs, 1, 1, more={"lpips_alex": lambda a, b: (a - b).mean()})
+    with pytest.raises(ConfigError, match=r"val\.metrics=\['lpips_alex'\]: this method learns a look"):
+        without_targets(StyleFast(str(files / "style.png")), asked)
+
+
+def test_short_titles_are_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    honest = ImageDraw.ImageDraw.text
+    monkeypatch.setattr(
+        ImageDraw.ImageDraw, "text", lambda *given: (written.append(given[2]), honest(*given))[1]
+    )
+    tiny = np.zeros((16, 16, 3), np.uint8)
+    names = ["input", "output", "and back", "a column that says far too much"]
+    made = sheet.grid([[tiny] * 4], names)
+    words = [text for text in written if len(text) > 1]  # what a font lacks is looked for letter by letter
+    assert words[:3] == names[:3] and "..." in words[3]
+    assert made.shape[1] < 300

@@ -100,6 +100,18 @@ def test_a_sweeper_is_given_scores_and_told_which_way_is_better(
     assert [config.seed for config in begun] == [3, 5]
 
 
+@pytest.mark.parametrize("target", ["os.system", "hydra_plugins.nowhere.Nothing"])
+def test_a_sweeper_that_is_no_plugin_is_refused_by_name(
+    begun: list[DictConfig], cli: Cli, own: Path, target: str
+) -> None:
+    (own / "hydra/sweeper/foreign.yaml").write_text(f"_target_: {target}\ndirection: minimize\n")
+    answer = cli("train", "-m", "hydra/sweeper=foreign", "--config-dir", own, "seed=3,5")
+    assert (answer.code, begun) == (2, []), answer
+    assert answer.err.count("\n") == 1
+    assert "hydra/sweeper=foreign: " in answer.err
+    assert target in answer.err
+
+
 def test_mistakes_in_an_interval_are_answered_before_the_first_run(begun: list[DictConfig], cli: Cli) -> None:
     fixed, swept = _parted(["seed=1,2", "train.lr=interval(0.0001,0.01)", "train.ema=0.9"])
     assert (fixed, swept) == (["train.ema=0.9"], [["seed=1", "seed=2"], ["train.lr=0.0001", "train.lr=0.01"]])

@@ -651,6 +651,31 @@ def test_both_ways_of_a_cyclegan_are_taken_over_where_they_are(tmp_path: Path) -
         assert origin["init_from"].keys() == {"path", *ways}
 
 
+@pytest.mark.usefixtures("small")
+def test_a_way_that_is_not_taken_over_starts_from_the_published_encoder(tmp_path: Path) -> None:
+    """And where both ways are there, no file of weights is asked for."""
+    torch.manual_seed(1)
+    source = unet(residual=False)
+    one = bundle(tmp_path / "one", source)
+    both = bundle(bundle(tmp_path / "both", source), source, "to_source")
+    kept = [k for k in TINY if not k.startswith(("experiment", "method", "generator"))]
+    for path, files in ((one, planted(tmp_path / "weights")), (both, tmp_path / "none")):
+        keys = (*RESNET, "method=cyclegan", "generator.residual=false", "val.best=null")
+        places = (f"generator.weights={files}", f"train.init_from={path}")
+        config = compose_verb("train", [*kept, "experiment=restore", "data.root=x", *keys, *places])
+        method = build_method(config)
+        networks = build_networks(config, open_core("cpu"), method)
+        origin, account = start_weights(config, method, networks)
+        assert same(networks["to_target"], source)
+        if path == both:
+            assert same(networks["to_source"], source) and origin.keys() == {"init_from"}
+            continue
+        encoder = networks["to_source"].get_submodule("encoder").state_dict()
+        assert all(torch.equal(encoder[key], value) for key, value in small_state().items() if key in encoder)
+        assert origin["pretrained_to_source"]["file"] == FILE and "pretrained_to_target" not in origin
+        assert f"to_source: starts anew, but for its encoder: {one} has no" in "\n".join(account)
+
+
 def test_a_run_goes_on_from_another_runs_weights(photos: Path, tmp_path: Path, cli: Cli) -> None:
     first, second = tmp_path / "first", tmp_path / "it's [second]"
     short = ["train", *TINY, f"data.root={photos}", "train.ema=0"]
@@ -659,7 +684,8 @@ def test_a_run_goes_on_from_another_runs_weights(photos: Path, tmp_path: Path, c
     assert answer.code == 0, answer.err
     assert f"weights   generator: 58 of 58 tensors from {first / 'bundle'}" in answer.out
     assert "discriminator: " in answer.out
-    assert "step-000006.pt" in answer.out
+    assert f"{first / 'bundle'}, of step 6\n" in answer.out
+    assert "step-000006.pt, of step 6\n" in answer.out
     start, _ = load_bundle(second)  # of the validation before the first step, or the one after it
     lines = [json.loads(line) for line in (second / "metrics.jsonl").read_text().splitlines()]
     last = [json.loads(line) for line in (first / "metrics.jsonl").read_text().splitlines()][-1]

@@ -269,8 +269,7 @@ def test_colours_are_learned_without_pairs_and_the_lightness_stays(domains: Path
     grey, colours = found["to_target"]
     assert grey.shape[2] == 1 and colours.shape[2] == 3 and np.ptp(colours, axis=2).max() > 10
     before, after = (lab_from_rgb(to_rgb(p) / 255.0)[..., 0] for p in (grey, colours))
-    inside = ((colours > 0) & (colours < 255)).all(2)  # not clipped at the border of sRGB
-    assert inside.any() and np.abs(before - after)[inside].max() < 1
+    assert np.abs(before - after).max() < 0.5  # what rounding to 8 bits does
     assert found["to_source"][1].shape[2] == 1
 
 

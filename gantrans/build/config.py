@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
@@ -16,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gantrans.build import schema
 from gantrans.build.explain import explain, yaml_problem
+from gantrans.build.older import add_defaults
 from gantrans.build.places import conf_dir, sample_dir
 from gantrans.build.untrusted import check_saved, check_size, refuse_interpolations
 from gantrans.errors import ConfigError
@@ -107,8 +109,8 @@ def require(config: DictConfig, file: Path | None = None) -> None:
         raise ConfigError(f"missing: {wanted}")
 
 
-def load_config(path: Path, overrides: list[str]) -> DictConfig:
-    """A run's own config.yaml with `overrides` (plain key=value) applied; every key must exist already."""
+def load_config(path: Path, overrides: list[str]) -> tuple[DictConfig, dict[str, Any]]:
+    """A run's own config.yaml with `overrides` (plain key=value of known keys), and the defaults it took."""
     prepare_hydra()
     saved = _read_yaml(path, str(path), "those of `gantrans train --cfg job`", check_saved)
     refuse_interpolations(saved, str(path))
@@ -129,12 +131,13 @@ def load_config(path: Path, overrides: list[str]) -> DictConfig:
         except OmegaConfBaseException as error:
             raise ConfigError(explain(error)) from error
     try:
+        added = add_defaults(config, saved, path)
         _resolve(config)
         require(config, path)
     except OmegaConfBaseException as error:
         raise ConfigError(explain(error)) from error
     _refuse_empty_paths(config)
-    return config
+    return config, added
 
 
 def quote_path(override: str, *, sweep: bool = False) -> str:

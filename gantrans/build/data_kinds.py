@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from omegaconf import DictConfig
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from gantrans.data.layouts import Item
-from gantrans.data.pixels import LABELS, MODES
-from gantrans.data.readers import Reader, ReadFiles
+from gantrans.data.pixels import LABELS, MODES, Look, View
+from gantrans.data.readers import Reader, ReadFiles, ReadHalves
 from gantrans.errors import ConfigError, DataError
-from gantrans.imaging.labels import MOST_CLASSES, read_labels
+from gantrans.imaging.decode import Refused
+from gantrans.imaging.label_colours import as_palette
+from gantrans.imaging.labels import MOST_CLASSES, Palette
 
 SCALE = 2  # what `scale` is unless it is set
 
@@ -25,7 +28,7 @@ def check_kinds(config: DictConfig) -> None:
     data, augment = config.data, config.augment
     sides = [side for side in ("source", "target") if data[f"{side}_mode"] == LABELS]
     if not sides:
-        for key, unset in (("classes", None), ("ignore", [])):
+        for key, unset in (("classes", None), ("ignore", []), ("palette", None)):
             if data[key] != unset:
                 raise ConfigError(
                     f"data.{key}={data[key]}: is for label maps; set data.source_mode=labels or "
@@ -50,33 +53,63 @@ def check_kinds(config: DictConfig) -> None:
         raise ConfigError("data.mask=input: is for pictures, not for label maps; leave it out")
 
 
-def check_labels(config: DictConfig, items: list[Item], reader: Reader) -> int:
+def build_palette(config: DictConfig) -> Palette | None:
+    """The colours of data.palette, the first of class 0. Raises ConfigError where they do not fit the
+    classes."""
+    data = config.data
+    if data.palette is None:
+        return None
+    if data.target_mode != LABELS:
+        raise ConfigError(
+            "data.palette: turns coloured targets into classes; set data.target_mode=labels, or leave it "
+            "out: as sources, colours are colours"
+        )
+    colours = as_palette(data.palette if isinstance(data.palette, str) else OmegaConf.to_object(data.palette))
+    accepted = {*range(data.classes), *data.ignore}
+    if len(colours) < data.classes or not accepted >= {*range(len(colours))}:
+        raise ConfigError(
+            f"data.palette: {len(colours)} colours for data.classes={data.classes}; needed is one a class, "
+            "and more only for values in data.ignore"
+        )
+    return colours
+
+
+def check_labels(config: DictConfig, items: list[Item], reader: Reader, palette: Palette | None) -> int:
     """The number of classes; 0 where nothing is a label map. Looks into every map.
 
-    Raises DataError naming the first file with a class that is out of range, ConfigError for other layouts.
+    Raises DataError naming the first file with a class or colour that is out of range, ConfigError for other
+    layouts.
     """
     data = config.data
-    sides = [side for side in ("source", "target") if data[f"{side}_mode"] == LABELS]
-    if not sides:
+    modes = data.source_mode, data.target_mode
+    if LABELS not in modes:
         return 0
-    if not isinstance(reader, ReadFiles):
+    coloured = isinstance(reader, ReadHalves) and palette is not None and data.source_mode != LABELS
+    if not isinstance(reader, ReadFiles) and not coloured:
         raise ConfigError(
             "data.source_mode=labels and data.target_mode=labels need pairs of files, source/ and target/; "
-            "halves of one file are colours: leave the modes at rgb"
+            "halves of one file are colours: leave the modes at rgb, or for targets give data.palette"
         )
-    if data.swap:
-        sides = [{"source": "target", "target": "source"}[side] for side in sides]
+    looks = Look(modes[0]), Look(modes[1], palette=palette)
+    views = {v for i in items for v in reader.views(i, *looks)[:2] if v.look and v.look.mode == LABELS}
     accepted = {*range(data.classes), *data.ignore}
-    files = sorted({getattr(item, side) for item in items for side in sides})
-    for path in tqdm(files, "reading label maps", disable=None, delay=2):
-        strange = sorted({int(value) for value in set(read_labels(path).ravel().tolist())} - accepted)
+    for view in tqdm(sorted(views, key=lambda v: v.path), "reading label maps", disable=None, delay=2):
+        strange = sorted({int(value) for value in np.unique(_classes(view))} - accepted)
         if strange:
             raise DataError(
-                f"{path}: holds class {strange[0]}, but data.classes={data.classes} has 0 to "
+                f"{view.path}: holds class {strange[0]}, but data.classes={data.classes} has 0 to "
                 f"{data.classes - 1}; set data.classes={strange[-1] + 1}, or data.ignore=[{strange[0]}] if "
                 "it stands for no class"
             )
     return data.classes
+
+
+def _classes(view: View) -> np.ndarray:
+    pixels = view.decode()
+    try:
+        return view.of(pixels)
+    except Refused as error:
+        raise DataError(f"{view.path}: {error}") from error
 
 
 def enlargement(config: DictConfig) -> int:

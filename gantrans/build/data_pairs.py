@@ -7,7 +7,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from gantrans.build.data_kinds import build_small, check_labels
+from gantrans.build.data_colours import check_colours
+from gantrans.build.data_kinds import build_palette, build_small, check_labels
 from gantrans.build.recipe import build_recipe
 from gantrans.build.run_data import RunData, build_augment, build_cache, build_quarantine, degrades_on_device
 from gantrans.build.validation import build_validation
@@ -15,6 +16,7 @@ from gantrans.data.dataset import PairDataset, fingerprint
 from gantrans.data.device_pairs import DevicePairs
 from gantrans.data.layouts import Index, Item, find_items
 from gantrans.data.masks import expected, with_masks
+from gantrans.data.pixels import Look
 from gantrans.data.preflight import Headers, check_headers, read_headers
 from gantrans.data.readers import DegradeClean, Reader, ReadFiles, ReadHalves
 from gantrans.degrade.recipe import Recipe
@@ -39,7 +41,9 @@ def pair_data(config: DictConfig) -> RunData:
     scale = recipe.scale if recipe else scale
     small = build_small(config, scale)
     on_device = degrades_on_device(config, recipe, index.layout)
-    classes = check_labels(config, items, reader)
+    palette = build_palette(config)
+    classes = check_labels(config, items, reader, palette)
+    check_colours(config, [reader.views(item, Look(), Look())[:2][-1] for item in items])
     given = {
         "source_mode": data.source_mode,
         "target_mode": data.target_mode,
@@ -47,6 +51,7 @@ def pair_data(config: DictConfig) -> RunData:
         "resampler": data.resampler,
         "mask": data.mask,
         "classes": classes,
+        "palette": palette,
         "small": small,
     }
     train, val = (

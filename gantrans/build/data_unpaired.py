@@ -8,7 +8,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from gantrans.build.data_colours import check_colours
 from gantrans.build.run_data import RunData, build_augment, build_cache, build_quarantine, degrades_on_device
+from gantrans.build.validation import unpaired_distances
 from gantrans.data.augment import Augment
 from gantrans.data.dataset import PairDataset, fingerprint
 from gantrans.data.layouts import Item
@@ -37,6 +39,7 @@ def unpaired_data(config: DictConfig) -> RunData:
     headers: Headers = {}
     for splits in kinds.values():
         headers |= _headers(splits, augment)
+    check_colours(config, [View(item.target) for item in kinds["target"]["train"]])
     sets = {
         split: {kind: _image_set(config, augment, kind, splits[split]) for kind, splits in kinds.items()}
         for split in ("train", "val")
@@ -50,7 +53,8 @@ def unpaired_data(config: DictConfig) -> RunData:
     ways = {
         split: {"to_target": found["source"], "to_source": found["target"]} for split, found in sets.items()
     }
-    validation = UnpairedValidation(ways["train"], ways["val"], config.val.images, config.val.probes)
+    sizes, distances = (config.val.images, config.val.probes), unpaired_distances(config, ways["val"])
+    validation = UnpairedValidation(ways["train"], ways["val"], *sizes, distances)
     names = [
         f"{kind}: {name}"
         for kind, splits in kinds.items()

@@ -13,6 +13,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gantrans.words import close_to
 
+KINDS = {"integer": "whole numbers", "float": "numbers", "bool": "true and false"}  # as OmegaConf calls them
+
 
 def explain(error: BaseException, config_dir: str | None = None) -> str:
     """One line for the mistake behind a Hydra or OmegaConf error."""
@@ -27,7 +29,7 @@ def explain(error: BaseException, config_dir: str | None = None) -> str:
             text = str(cause).splitlines()[0]
             if "not in" in text:
                 return _explain_key(cause, str(key))
-            return f"{key}: {text}"
+            return _explain_value(cause, str(key), text) or f"{key}: {text}"
     lines = [(str(e).splitlines() or [type(e).__name__])[0] for e in (error, chain[-1])]
     lines[1] = lines[0] if lines[1] == "None" else lines[1]  # the parser's own error may have no words
     return f"{' ('.join(dict.fromkeys(lines))}{')' * (lines[0] != lines[1])}; write overrides as key=value"
@@ -37,6 +39,17 @@ def _key_of(error: BaseException) -> str | None:
     """The key that an OmegaConf error is about; some tell it only in their text."""
     told = re.search(r"^\s*full_key: (\S+)", str(error), re.MULTILINE)
     return getattr(error, "full_key", None) or (told[1] if told else None)
+
+
+def _explain_value(cause: OmegaConfBaseException, key: str, text: str) -> str:
+    """A value of another kind than its key has: what was found, and what is accepted; "" for other errors."""
+    found = re.match(r"Value '(.*)' (?:of type .* could not be converted to|is not a valid) (\w+)", text)
+    accepted = KINDS.get(found[2].lower()) if found else None
+    if found is None or accepted is None:
+        return ""
+    child: Any = cause.child_node
+    unset = ", or null" if child is not None and child._is_optional() else ""
+    return f"{key}={found[1]}: accepted are {accepted}{unset}"
 
 
 def _explain_key(cause: OmegaConfBaseException, key: str) -> str:

@@ -25,6 +25,7 @@ from gantrans.methods.style_adain import StyleAdaIN
 from gantrans.methods.style_fast import StyleFast
 from gantrans.methods.superres import SuperRes
 from gantrans.nets.adain import AdaINGenerator
+from gantrans.nets.arguments import checked
 from gantrans.nets.colorizer import Colorizer, Decolorizer
 from gantrans.nets.init import init_weights
 from gantrans.nets.patchgan import MultiScalePatchGAN, PatchGAN, PixelGAN
@@ -54,6 +55,7 @@ LEARNS_FROM = ("pairs", "unpaired", "hybrid")
 
 def build_method(config: DictConfig) -> Method:
     """The method, with the restraint of its discriminators. Raises ConfigError naming the key."""
+    _check_scale(config)
     options: Any = OmegaConf.to_container(config.adversary)
     try:
         restraint = Restraint(**options)
@@ -61,9 +63,11 @@ def build_method(config: DictConfig) -> Method:
         raise ConfigError(f"adversary: {error}") from error
     plugins = list(config.plugins)
     target = target_of(config.method, "method", METHODS, plugins)
-    given = {"restraint": restraint} if takes(target, "restraint") else {}
+    given: dict[str, Any] = {"restraint": restraint} if takes(target, "restraint") else {}
     if not given and restraint != Restraint():
         raise ConfigError(f"adversary: {target.__name__} takes no restraint; leave these keys as they are")
+    if takes(target, "copies"):
+        given["copies"] = config.data.mask == "input" and config.data.outside == "copy"
     method = make(config.method, "method", METHODS, plugins, **given)
     if getattr(method, "learns_from", None) not in LEARNS_FROM:
         raise ConfigError(
@@ -71,6 +75,16 @@ def build_method(config: DictConfig) -> Method:
             f"accepted are {', '.join(LEARNS_FROM)}"
         )
     return method
+
+
+def _check_scale(config: DictConfig) -> None:
+    """Raise ConfigError for a scale that no network has, before anything is held against it."""
+    ours = target_of(config.generator, "generator", GENERATORS, list(config.plugins)) in GENERATORS
+    if ours and "scale" in config.generator:
+        try:
+            checked(scale=config.generator.scale)
+        except ValueError as error:
+            raise ConfigError(f"generator: {error}") from error
 
 
 def build_networks(config: DictConfig, core: Core, method: Method) -> dict[str, nn.Module]:

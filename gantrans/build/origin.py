@@ -25,12 +25,13 @@ _SHOWN = 5  # tensors named of those that were not taken over
 @dataclass(frozen=True)
 class Found:
     """A network's state dict. `where`: the file or folder, for messages. `network`: its description, where
-    that is known."""
+    that is known. step: of the run that it was learned in, where that is known."""
 
     state: dict[str, Any]
     where: str
     sha256: str
     network: dict[str, Any] | None = None
+    step: int | None = None
 
     def misfit(self, network: nn.Module) -> str:
         """The first tensor that is not as the network has it; "" where all are."""
@@ -57,7 +58,10 @@ def generators_at(path: Path) -> dict[str, Found]:
         if place is not None:
             network, card = load_bundle(place)
             told = json.loads((place / JSON).read_text(encoding="utf-8"))
-            found[way] = Found(network.state_dict(), str(place), told["weights"]["sha256"], card.network)
+            step = card.provenance.get("step")
+            found[way] = Found(
+                network.state_dict(), str(place), told["weights"]["sha256"], card.network, step
+            )
     if not found:
         try:
             find_bundle(path)
@@ -74,7 +78,9 @@ def discriminators_at(path: Path) -> tuple[dict[str, Found], str]:
     networks = state.get("networks")
     if not isinstance(networks, dict):
         raise CheckpointError(f"{KEY}={path}: {saved.path.name} is not a checkpoint of gantrans")
-    return {role: Found(own, str(saved.path), saved.sha256) for role, own in networks.items()}, ""
+    return {
+        role: Found(own, str(saved.path), saved.sha256, step=saved.step) for role, own in networks.items()
+    }, ""
 
 
 def took_over(network: nn.Module, found: Found, role: str) -> tuple[dict[str, Any], list[str]]:
@@ -87,7 +93,9 @@ def took_over(network: nn.Module, found: Found, role: str) -> tuple[dict[str, An
         raise ConfigError(f"{KEY}: nothing of {found.where} fits {role}{_differing(network, found)}")
     network.load_state_dict({**own, **taken})
     left = [key for key in own if key not in taken]
-    lines = [f"{role}: {len(taken)} of {len(own)} tensors from {found.where}{_differing(network, found)}"]
+    step = "" if found.step is None else f", of step {found.step}"
+    where = f"{found.where}{step}{_differing(network, found)}"
+    lines = [f"{role}: {len(taken)} of {len(own)} tensors from {where}"]
     for key in left[:_SHOWN]:
         why = f"is {_shape(found.state[key])} there" if key in found.state else "is missing there"
         lines.append(f"    not {key}, which {why} and {_shape(own[key])} here: as drawn at the start")

@@ -23,6 +23,7 @@ class Data:
     unpaired: str | None = MISSING
     classes: int | None = MISSING
     ignore: list[int] = MISSING
+    palette: Any = MISSING
     source_mode: str = MISSING
     target_mode: str = MISSING
     mask: str = MISSING

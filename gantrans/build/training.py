@@ -18,6 +18,7 @@ from gantrans.build.fleet import check_batch, check_devices
 from gantrans.build.method import GENERATORS, build_networks
 from gantrans.build.pace import set_pace
 from gantrans.build.transfer import depth_decay, freeze_steps, start_weights
+from gantrans.build.validation import without_targets
 from gantrans.build.view import build_view
 from gantrans.bundles.bundle import Card
 from gantrans.core.device import Core, open_core
@@ -68,6 +69,7 @@ def build_job(
     check_numbers(config)
     stages = _stages(config)
     networks = build_networks(config, core, method)
+    validation = without_targets(method, data.validation)
     origin = _start(config, core, method, networks) if new else {}
     pace = set_pace(config, core, method, networks)
     t, batch = config.train, config.train.batch_size
@@ -92,7 +94,7 @@ def build_job(
         method=method,
         core=core,
         train=data.train,
-        validation=data.validation,
+        validation=validation,
         cards=cards,
         data=data.about,
         schedule=Schedule(t.schedule, t.flat, t.warmup, t.ema),
@@ -101,7 +103,7 @@ def build_job(
         batch_size=batch,
         workers=_workers(config.data.workers, images, batch, core.ranks.local_world),
         seed=config.seed,
-        best=_best(config.val.best, data.validation),
+        best=_best(config.val.best, validation),
         keep_last=t.keep_last,
         config_text=OmegaConf.to_yaml(config, resolve=True),
         stop_at=None if t.stop_at is None else steps(config, "train.stop_at", images),
@@ -151,7 +153,7 @@ def _best(metric: str | None, validation: Validation) -> str | None:
             + (
                 f"accepted are {measured}, what val.metrics adds, and null, which keeps the latest"
                 if measured
-                else "unpaired data has no targets to compare with; set val.best=null, which keeps the latest"
+                else "there are no targets to compare with; set val.best=null, which keeps the latest"
             )
         )
     return metric

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from gantrans.build.checks import steps
-from gantrans.build.origin import discriminators_at, generators_at, took_over
+from gantrans.build.origin import Found, discriminators_at, generators_at, took_over
 from gantrans.durations import parse_duration
 from gantrans.errors import CheckpointError, ConfigError
 from gantrans.methods.base import Method, translators
@@ -28,15 +28,26 @@ def start_weights(
     Returns what is to be kept of their origin, as plain values, and the account of it, in lines. Raises
     ConfigError and CheckpointError where they are missing or do not fit.
     """
-    if config.train.init_from is not None:
-        return _taken_over(Path(config.train.init_from).expanduser(), method, networks)
+    path = config.train.init_from
+    if path is None:
+        return _encoders(networks, [role.name for role in method.roles if role.kind == "generator"])
+    path = Path(path).expanduser()
+    found = generators_at(path)
+    ways = translators(method.roles)
+    lacking = [role for way, role in ways.items() if way not in found or found[way].misfit(networks[role])]
+    origin, account = _encoders(networks, lacking)  # first, so that what is taken over lies on top
+    taken, lines = _taken_over(path, found, method, networks)
+    return origin | taken, [*account, *lines]
+
+
+def _encoders(networks: dict[str, nn.Module], generators: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """The published weights of those of these generators that ask for them: origin and account."""
     origin, account = {}, []
-    for role in method.roles:
-        network = networks[role.name]
-        if role.kind == "generator" and getattr(network, "pretrained", False):
-            path, said = _pretrained(network)
-            origin[f"pretrained_{role.name}"] = {"file": path.name, "sha256": _sha256(path)}
-            account.append(f"{role.name}: {said}")
+    for role in generators:
+        if getattr(networks[role], "pretrained", False):
+            path, said = _pretrained(networks[role])
+            origin[f"pretrained_{role}"] = {"file": path.name, "sha256": _sha256(path)}
+            account.append(f"{role}: {said}")
     return origin, account
 
 
@@ -58,16 +69,17 @@ def _sha256(path: Path) -> str:
 
 
 def _taken_over(
-    path: Path, method: Method, networks: dict[str, nn.Module]
+    path: Path, found: dict[str, Found], method: Method, networks: dict[str, nn.Module]
 ) -> tuple[dict[str, Any], list[str]]:
     facts: dict[str, Any] = {"path": str(path)}
-    found, account = generators_at(path), []
+    account = []
     for way, role in translators(method.roles).items():
         if way in found:
             facts[role], lines = took_over(networks[role], found[way], role)
             account += lines
         else:
-            account.append(f"{role}: starts anew: {path} has no generator {way}")
+            but = ", but for its encoder" if getattr(networks[role], "pretrained", False) else ""
+            account.append(f"{role}: starts anew{but}: {path} has no generator {way}")
     judges = [role.name for role in method.roles if role.kind == "discriminator"]
     saved, why = discriminators_at(path)
     for role in judges:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from omegaconf import DictConfig
 
 from gantrans.data.dataset import PairDataset
 from gantrans.data.pixels import LABELS
+from gantrans.data.unpaired import ImageSet
 from gantrans.errors import ConfigError
+from gantrans.imaging import colour, sheet
+from gantrans.imaging.read import read
+from gantrans.methods.base import Method
 from gantrans.metrics import table
-from gantrans.training.validate import PAIRWISE, PairValidation
+from gantrans.training.distances import Distances
+from gantrans.training.validate import PAIRWISE, PairValidation, Validation
 from gantrans.training.validate_labels import LabelValidation
+from gantrans.training.validate_look import LookValidation
+from gantrans.training.validate_unpaired import UnpairedValidation
 from gantrans.words import close_to
 
 
@@ -30,17 +40,72 @@ def build_validation(
         return LabelValidation(train, val, *sizes)
     names = [name for name in dict.fromkeys(asked.metrics) if name not in PAIRWISE]
     for name in names:
-        if name not in table.PER_IMAGE:
-            raise ConfigError(f"val.metrics: no metric {name!r}; {close_to(name, table.PER_IMAGE)}")
+        if name not in table.NAMES:
+            raise ConfigError(f"val.metrics: no metric {name!r}; {close_to(name, table.NAMES)}")
     settings = table.Settings(
         shave=val.scale if val.scale > 1 else 0,
         weights=None if asked.weights is None else Path(asked.weights).expanduser(),
         device=_device(config.core.device),
     )
-    each = table.build(names, settings).each if names else {}
-    more = {name: _at(settings.device, measure) for name, measure in each.items()}
-    lower = tuple(name for name in names if table.PER_IMAGE[name].higher is False)
-    return PairValidation(train, val, *sizes, more, lower)
+    measures = table.build(names, settings)
+    more = {name: _at(settings.device, measure) for name, measure in measures.each.items()}
+    lower = tuple(n for n in names if (table.PER_IMAGE.get(n) or table.OVER_SETS[n]).higher is False)
+    if measures.sets:
+        _refuse_few(config, len(val))
+    distances = Distances(measures.sets, settings.device) if measures.sets else None
+    return PairValidation(train, val, *sizes, more, lower, distances)
+
+
+def unpaired_distances(config: DictConfig, val: Mapping[str, ImageSet]) -> Distances | None:
+    """What val.metrics asks for where there are no pairs: distances of whole sets. Raises ConfigError for
+    other metrics, missing weights and where there are fewer than 2 images of a kind."""
+    names = list(dict.fromkeys(config.val.metrics))
+    if not names:
+        return None
+    for name in names:
+        if name not in table.OVER_SETS:
+            why = "compares pairs, and this data has none" if name in table.PER_IMAGE else "is no metric"
+            raise ConfigError(f"val.metrics: {name} {why}; accepted are {', '.join(table.OVER_SETS)}")
+    _refuse_few(config, *map(len, val.values()))
+    folder = None if config.val.weights is None else Path(config.val.weights).expanduser()
+    settings = table.Settings(weights=folder, device=_device(config.core.device))
+    sets = table.build(names, settings).sets
+    assert sets is not None
+    return Distances(sets, settings.device)
+
+
+def _refuse_few(config: DictConfig, *images: int) -> None:
+    least = min(config.val.images, *images)
+    if least < 2:
+        raise ConfigError(
+            f"val.metrics={list(config.val.metrics)}: distances of sets need 2 or more validation images of "
+            f"each kind, found {least}; raise val.images or data.val_fraction, or leave them out"
+        )
+
+
+def without_targets(method: Method, validation: Validation) -> Validation:
+    """The validation of a method that learns the look of a picture: nothing is compared with the photo, and
+    strips show the style. Others' as it is. Raises ConfigError where val.metrics asks for more."""
+    if getattr(method, "compares", True):
+        return validation
+    path = getattr(method, "style", None)
+    style = None if path is None else _drawn(Path(path).expanduser())
+    if isinstance(validation, UnpairedValidation):
+        return replace(validation, style=style)
+    if not isinstance(validation, PairValidation) or style is None:
+        return validation
+    if validation.more:
+        raise ConfigError(
+            f"val.metrics={list(validation.more)}: this method learns a look and has no target that an "
+            "output could be compared with; leave it out"
+        )
+    return LookValidation(validation.train, validation.val, validation.most, validation.probes, style)
+
+
+def _drawn(path: Path) -> np.ndarray:
+    """A picture as strips show it, (H, W, 3) uint8."""
+    picture = read(path)
+    return sheet.to_u8_rgb(colour.over_white(picture.pixels, picture.alpha))
 
 
 def _at(device: torch.device, measure: table.Measure) -> table.Measure:

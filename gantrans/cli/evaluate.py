@@ -179,13 +179,14 @@ def _report(
     how: dict[str, Any],
     left_out: dict[str, str],
 ) -> None:
-    from gantrans.evaluation.report import STRIP, table, write_json, write_strip
+    from gantrans.evaluation.report import STRIP, networks, table, write_json, write_strip
 
     for reason in sorted(found.rejected.values())[:SHOWN]:
         print(f"not measured: {reason}", file=sys.stderr)
     if len(found.rejected) > SHOWN:
         print(f"not measured: {len(found.rejected) - SHOWN} more, see the file below", file=sys.stderr)
     print(table(found))
+    print("".join(f"{line}\n" for line in networks(how.get("weights", {}))), end="")
     for reason in dict.fromkeys(left_out.values()):  # one file may serve several
         print(f"left out: {', '.join(name for name in left_out if left_out[name] == reason)}: {reason}")
     what = {key: str(paths[key]) for key in ("model", "outputs", "source", "targets") if paths[key]}

@@ -81,7 +81,12 @@ def _resume(path: Path, overrides: list[str], *, show: bool) -> None:
         raise ConfigError(
             f"{group}: resume changes single keys (recipe.steps=[...]), it makes no new choices"
         )
-    config = load_config(open_run(path, lock=False).config, overrides)
+    config, added = load_config(open_run(path, lock=False).config, overrides)
+    if added:
+        told = ", ".join(f"{key}={'null' if value is None else value}" for key, value in added.items())
+        print(
+            f"note      begun by an older version; what it did not know is as usual: {told}", file=sys.stderr
+        )
     _own_plugins(list(config.plugins), overrides)
     _same_history(config, overrides)
     if show:

@@ -38,7 +38,7 @@ def _stylize(config: DictConfig, overrides: list[str]) -> None:
     out = _out(config)
     wanted = _wanted(config)
     content, style = (_picture(config, key) for key in ("content", "style"))
-    x01 = _shrunk(_x01(content), config.size)
+    x01 = _shrunk(_x01(content), config)
     features = load_features(config.features, config.weights)
     with StopRequest() as request:
         made = stylize(
@@ -96,13 +96,21 @@ def _wanted(config: DictConfig) -> Wanted:
 
 def _picture(config: DictConfig, key: str) -> Picture:
     from gantrans.imaging.read import read
+    from gantrans.methods.gatys import LEAST
 
     path = Path(config[key]).expanduser()
     if not path.exists():
         raise DataError(f"{key}={path}: no such file")
     if path.is_dir():
         raise DataError(f"{key}={path}: is a folder; one picture is needed")
-    return read(path)
+    picture = read(path)
+    height, width = picture.pixels.shape[:2]
+    if min(height, width) < LEAST:
+        raise DataError(
+            f"{key}={path}: is {width}x{height} pixels: needed are {LEAST} a side or more; give a larger "
+            "picture"
+        )
+    return picture
 
 
 def _x01(picture: Picture) -> np.ndarray:
@@ -112,12 +120,22 @@ def _x01(picture: Picture) -> np.ndarray:
     return ranges.to_x01(colour.to_rgb(colour.over_white(picture.pixels, picture.alpha)))
 
 
-def _shrunk(x01: np.ndarray, size: int | None) -> np.ndarray:
-    """The picture with its longer side at `size`, unless it is no longer anyway."""
+def _shrunk(x01: np.ndarray, config: DictConfig) -> np.ndarray:
+    """The content with its longer side at `size`, unless it is no longer anyway. Raises DataError where its
+    shorter side would be too short."""
     from gantrans.imaging import filters
+    from gantrans.methods.gatys import LEAST
 
     height, width, _ = x01.shape
-    if size is None or max(height, width) <= size:
+    size, longer, shorter = config.size, max(height, width), min(height, width)
+    if size is None or longer <= size:
         return x01
-    share = size / max(height, width)
-    return filters.resize(x01, max(1, round(height * share)), max(1, round(width * share)), "bicubic")
+    share = size / longer
+    small = round(height * share), round(width * share)
+    if min(small) < LEAST:
+        raise DataError(
+            f"content={config.content}: is {width}x{height} pixels, with size={size} {small[1]}x{small[0]}: "
+            f"needed are {LEAST} a side or more; give size={-(-LEAST * longer // shorter)} or more, or "
+            "size=null"
+        )
+    return filters.resize(x01, *small, "bicubic")

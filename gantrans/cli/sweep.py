@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gantrans.cli.options import Options, Task
 
 SWEEPER, DIRECTION = "hydra/sweeper=", "hydra.sweeper.direction="
+NO_PLUGIN = ("Invalid plugin", "Unknown plugin", "Could not instantiate plugin")  # Hydra's words
 
 
 def sweep(verb: str, options: Options, task: Task) -> None:
@@ -50,6 +51,16 @@ def sweep(verb: str, options: Options, task: Task) -> None:
         raise stopped[0] if stopped else KeyboardInterrupt from None
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(explain(error, options.config_dir)) from error
+    except (RuntimeError, ImportError) as error:
+        if not str(error).startswith(NO_PLUGIN):
+            raise
+        raise _no_plugin(str(error), overrides) from error
+
+
+def _no_plugin(said: str, overrides: list[str]) -> ConfigError:
+    chosen = " ".join(o for o in overrides if o.startswith((SWEEPER, "hydra/launcher=")))
+    return ConfigError(f"{chosen or 'hydra'}: {said.splitlines()[0]}; its _target_ must be a class of "
+                       "Hydra's own or of an installed package below hydra_plugins")  # fmt: skip
 
 
 def _job(
@@ -110,7 +121,8 @@ def best_value(run: Path | None) -> float | None:
 def _is_lower(metric: str) -> bool:
     from gantrans.metrics import table
 
-    return metric in table.PER_IMAGE and table.PER_IMAGE[metric].higher is False
+    about = table.PER_IMAGE.get(metric) or table.OVER_SETS.get(metric)
+    return about is not None and about.higher is False
 
 
 def _checked(verb: str, options: Options) -> tuple[str | None, list[str], DictConfig]:

@@ -136,13 +136,15 @@ def _several(job: Job) -> str:
 
 
 def conclude(job: Job, report: Reporting) -> None:
+    from gantrans.cli.scores import scores
+
     state, path = job.state, job.run.path
     if state.total is None or state.step < state.total:
         print(f"\nstopped at step {state.step}, saved; go on with `{_program('gantrans')} resume {path}`")
         return
     print(
         f"\nstep {state.step} of {state.total}, {state.seconds:.0f} s. On {job.validation.images} validation "
-        f"images:\n{_scores(report.validated)}\n\n"
+        f"images:\n{scores(report.validated)}\n\n"
         f"pictures     {report.sample}\n"
         f"curves       {_program('gantrans')} board {job.run.path}"
     )
@@ -153,32 +155,6 @@ def conclude(job: Job, report: Reporting) -> None:
             f"bundle       {job.run.bundle}   ({chosen}, of step {state.best['step']})\n"
             f"your photos  {_program('gantrans')} translate model={path} source=PHOTOS out=RESULTS{both}"
         )
-
-
-def _scores(v: dict[str, float]) -> str:
-    """The last validation: what compares with targets where there are any, else what can be said without."""
-    from gantrans.metrics.table import LABELS, PER_IMAGE
-
-    compared = [name for name in (*PER_IMAGE, *LABELS) if name in v]
-    if compared:
-        return "\n".join(_score(name, v) for name in compared)
-    said = {"cycle_l1": "round trip, mean error", "health_change": "output differs from input by"}
-    lines = [f"    {text:<30} {v[name]:.4f} of 1" for name, text in said.items() if name in v]
-    return "\n".join(lines)
-
-
-def _score(name: str, v: dict[str, float]) -> str:
-    """One metric: of the output, and of the input where that can be compared with the target too."""
-    from gantrans.metrics.table import PER_IMAGE
-
-    about = PER_IMAGE.get(name)
-    unit, digits = (about.unit, 2 if about.unit else 4) if about else ("", 4)
-    unit = f" {unit}" if unit else ""
-    before = v.get(f"{name}_input")
-    given = "" if before is None else f"input {before:7.{digits}f}{unit}  "
-    gain = "" if before is None else f"  ({v[name] - before:+.{digits}f})"
-    label = name.upper() if name in ("psnr", "ssim") else name
-    return f"    {label:<14} {given}output {v[name]:7.{digits}f}{unit}{gain}"
 
 
 def _program(name: str) -> str:

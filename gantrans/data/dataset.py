@@ -22,13 +22,14 @@ from gantrans.data.pixels import LABELS, Look, View, enlarged
 from gantrans.data.readers import Masked, Pair, Reader
 from gantrans.data.samples import Sample
 from gantrans.errors import DataError
-from gantrans.imaging.labels import coloured, one_hot, palette
+from gantrans.imaging.labels import Palette, coloured, one_hot, palette
 
 
 @dataclass(frozen=True)
 class PairDataset:
     """The images of one split. `source_mode` and `target_mode`: "rgb", "grey", or "labels", of which `pair`
-    gives `classes` channels (imaging/labels.py, one_hot). `resampler` does what augment.resize asks for.
+    gives `classes` channels (imaging/labels.py, one_hot); palette: the colours by which "labels" targets tell
+    them, in pictures. `resampler` does what augment.resize asks for.
 
     Sources are 1/`scale` the size of their targets (recipe lowres, or such files); `pair` enlarges them
     unless they are to stay `small`, for generators that enlarge. mask: "input" makes it the last channel of
@@ -45,6 +46,7 @@ class PairDataset:
     resampler: str = "pillow"
     mask: str = "none"
     classes: int = 0
+    palette: Palette | None = None
     small: bool = False
     cache: Cache = field(default=NO_CACHE, compare=False, repr=False)
 
@@ -58,7 +60,8 @@ class PairDataset:
     @cached_property
     def _looks(self) -> tuple[Look, Look]:
         resize = self.augment.resize
-        return Look(self.source_mode, resize, self.resampler), Look(self.target_mode, resize, self.resampler)
+        source = Look(self.source_mode, resize, self.resampler)
+        return source, Look(self.target_mode, resize, self.resampler, self.palette)
 
     def whole(self, index: int, draw: int = 0) -> Pair:
         """Item `index` without random augmentation, as a user has it: whole, in the chosen modes, a source of

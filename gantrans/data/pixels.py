@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from gantrans.data import masks
-from gantrans.imaging import colour, filters, ranges
-from gantrans.imaging.labels import read_labels
+from gantrans.imaging import colour, filters, ranges, sheet
+from gantrans.imaging.label_colours import classes_of
+from gantrans.imaging.labels import Palette, read_labels
 from gantrans.imaging.read import Header, read
 
 MODES = {"rgb": 3, "grey": 1}
@@ -27,11 +28,13 @@ Shape = tuple[int, int, int]
 class Look:
     """What a picture is brought to: the channels of `mode` ("rgb", "grey", "labels", "mask"), then `resize`
     pixels on the shorter side (None: the size it has), by `resampler` ("pillow", "torch"; see `resized`).
+    palette: "labels" are colours, in a picture (imaging/label_colours.py).
     """
 
     mode: str = "rgb"
     resize: int | None = None
     resampler: str = "pillow"
+    palette: Palette | None = None
 
     def of(self, pixels: np.ndarray) -> np.ndarray:
         """(H, W, C) uint8 or uint16 in this look; dtype kept (a mask is uint8)."""
@@ -41,6 +44,8 @@ class Look:
                 return mask
             return masks.resized(mask, *_shorter(mask.shape[0], mask.shape[1], self.resize))
         if self.mode == LABELS:
+            if self.palette is not None:
+                pixels = classes_of(sheet.to_u8_rgb(pixels), self.palette)
             return pixels if self.resize is None else _nearest(pixels, self.resize)
         pixels = to_mode(pixels, self.mode)
         return shorter_side(pixels, self.resize, self.resampler) if self.resize else pixels
@@ -55,12 +60,12 @@ class View:
     half: str = ""
 
     def decode(self) -> np.ndarray:
-        """The pixels of its file."""
+        """The pixels of its file; of a label map, its classes, unless they are coloured."""
         return read_labels(self.path) if self.is_labels else opaque(self.path)
 
     @property
     def is_labels(self) -> bool:
-        return self.look is not None and self.look.mode == LABELS
+        return self.look is not None and self.look.mode == LABELS and self.look.palette is None
 
     def of(self, pixels: np.ndarray) -> np.ndarray:
         """This picture, (H, W, C), from the pixels of its file; it may share their memory."""

@@ -9,19 +9,28 @@ import numpy as np
 from gantrans.degrade.base import Amount, Params, interval
 from gantrans.imaging import colour, opencv, screen, tone
 
+GREYS = ("luma", "lightness")
+
 
 class Gray:
-    """Without colour: BT.601 luma, in as many equal channels as there were."""
+    """Without colour, in as many equal channels as there were, by BT.601 luma, or by `lightness`: the grey
+    that has the L of CIELAB that the colour had."""
 
     scale = 1
     takes_u8 = True
+
+    def __init__(self, by: str = "luma") -> None:
+        if by not in GREYS:
+            raise ValueError(f"by={by}: accepted is one of {', '.join(GREYS)}")
+        self.by = by
 
     def sample(self, rng: np.random.Generator) -> Params:
         return {}
 
     def forward(self, pixels: np.ndarray, params: Params) -> np.ndarray:
-        grey = colour.to_grey(pixels)
-        return grey if pixels.shape[2] == 1 else colour.to_rgb(grey)
+        if pixels.shape[2] == 1:
+            return pixels
+        return colour.to_rgb(colour.to_grey(pixels) if self.by == "luma" else tone.same_lightness(pixels))
 
 
 class _Amount:

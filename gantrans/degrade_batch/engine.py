@@ -36,6 +36,7 @@ KINDS: dict[str, Op] = {
     "resize": sizes.resize,
     "mosaic": sizes.mosaic,
     "luma": tones.luma,
+    "lightness": tones.lightness,
     "curve": tones.curve,
     "matrix": tones.matrix,
     "contrast": tones.contrast,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gantrans import lab
 from gantrans.degrade import compress
 from gantrans.degrade_batch.program import Asked, Call, Form
 from gantrans.imaging import ranges, screen, tone
@@ -12,7 +13,12 @@ _FINE = 65536  # places at which a curve is known for pictures in floating point
 
 
 def gray(asked: Asked) -> list[Call]:
-    return [Call("luma", (), (asked.size.channels,))] if asked.size.channels > 1 else []
+    if asked.size.channels == 1:
+        return []
+    if asked.step.by == "luma":
+        return [Call("luma", (), (asked.size.channels,))]
+    light, greys = lab.lightness_tables()
+    return [Call("lightness", (light.astype(np.int32), greys) if asked.size.whole else ())]
 
 
 def curve(asked: Asked) -> list[Call]:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from gantrans.degrade_batch.stacks import Given, half_up, scalar, stacked
 from gantrans.imaging.colour import BT601
+from gantrans.lab import grey_of_lightness
 
 
 def curve(levels: Tensor, given: Given) -> Tensor:
@@ -34,6 +35,15 @@ def luma(levels: Tensor, given: Given) -> Tensor:
     y = half_up(BT601[0] * red + BT601[1] * green + BT601[2] * blue, given.whole)[:, None]
     (channels,) = given.alike
     return y.expand(-1, channels, -1, -1)
+
+
+def lightness(levels: Tensor, given: Given) -> Tensor:
+    """The grey of the same L of CIELAB, in three channels; for whole levels by lab.py's tables."""
+    if not given.whole:
+        return (grey_of_lightness(levels / 255, axis=1) * 255).expand(-1, 3, -1, -1)
+    light, greys = stacked(given, 0), stacked(given, 1)
+    y = light.gather(2, levels.flatten(2).long()).sum(1)
+    return greys.gather(1, y).float().view_as(levels[:, :1]).expand(-1, 3, -1, -1)
 
 
 def contrast(levels: Tensor, given: Given) -> Tensor:

@@ -11,10 +11,10 @@ from gantrans.errors import StorageError
 from gantrans.evaluation.evaluate import ROLES, Found, named
 from gantrans.imaging import sheet
 from gantrans.imaging.write import storage_error, write, write_text_atomic
+from gantrans.metrics.distribution import FEW
 from gantrans.metrics.table import OVER_SETS, PER_IMAGE
 
 STRIP = "worst.png"
-FEW = 2048  # pictures a side: below, the covariance of Inception's features is not of full rank
 
 
 def table(found: Found) -> str:
@@ -42,11 +42,23 @@ def _legend(name: str, found: Found) -> str:
     if higher is not None:
         notes.append("higher is better" if higher else "lower is better")
     over = found.over.get(name, len(found.images))
-    if name in OVER_SETS and over < FEW:
+    if name == "squeeze_distance":  # there are no published figures
+        notes.append(f"of {over} images: not FID, comparable with itself alone")
+    elif name in OVER_SETS and over < FEW:
         notes.append(f"of {over} images: too few to compare with published figures")
     elif over < len(found.images):
         notes.append(f"over {over} of {len(found.images)} images; the others are too small")
     return ", ".join(note for note in notes if note)
+
+
+def networks(files: dict[str, str]) -> list[str]:
+    """A line a file of weights: which metrics look through which network. `files`: metric -> file."""
+    lines = []
+    for file in dict.fromkeys(files.values()):
+        names = [name for name in files if files[name] == file]
+        network = (PER_IMAGE.get(names[0]) or OVER_SETS[names[0]]).weights
+        lines.append(f"{', '.join(names)}: features of {network}, {file}")
+    return lines
 
 
 def write_json(path: Path, found: Found, about: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from math import ceil
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -25,6 +26,7 @@ _RAMP = np.array(
 )
 _PAPER, _INK, _FAINT = (255, 255, 255), (32, 32, 32), (96, 96, 96)
 _GAP = 6
+_TITLE_EMS = 6  # the longest title that widens its column, in font sizes: a word or two
 
 
 def to_u8_rgb(pixels: np.ndarray) -> np.ndarray:
@@ -57,7 +59,8 @@ def grid(
 
     `cell` is the side in pixels of the square each image is fitted in: shrunk where larger, enlarged by whole
     factors where much smaller, never distorted or interpolated upwards; by default the largest image's side,
-    at most 512. Raises ValueError where there is no image.
+    at most 512. Short titles have room above small images, longer ones are cut in their middle. Raises
+    ValueError where there is no image.
     """
     sides = [side for row in rows for image in row for side in image.shape[:2]]
     if not sides:
@@ -69,6 +72,10 @@ def grid(
     widths = [max((row[c].shape[1] for row in fitted if c < len(row)), default=1) for c in range(columns)]
     heights = [max((image.shape[0] for image in row), default=1) for row in fitted]
     size = max(11, min(18, cell // 14))
+    font = ImageFont.load_default(size)
+    for c, title in enumerate(titles[: len(widths)]):
+        wanted = ceil(font.getlength("".join(map(_drawable, title))))
+        widths[c] = max(widths[c], wanted if wanted <= _TITLE_EMS * size else 0)
     title_height = round(size * 1.6) if any(titles) else 0
     name_height = round(size * 1.4) if any(row_names) else 0
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from gantrans import lab
 from gantrans.imaging import opencv, ranges
 from gantrans.imaging.colour import BT601
 
@@ -39,6 +40,15 @@ def matrix(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def saturation(amount: float) -> np.ndarray:
     """The matrix that leaves `amount` of the distance from grey: 1 the picture, 0 its BT.601 luma."""
     return np.eye(3, dtype=np.float32) * amount + (1 - amount) * LUMA[None, :]
+
+
+def same_lightness(pixels: np.ndarray) -> np.ndarray:
+    """(H, W, 3) colours -> (H, W, 1), the grey of the same L of CIELAB; exactly alike for uint8."""
+    if pixels.dtype != np.uint8:
+        return lab.grey_of_lightness(pixels).astype(np.float32)
+    light, greys = lab.lightness_tables()
+    parts = opencv.look_up(pixels, np.ascontiguousarray(light.T))
+    return opencv.look_up(parts[..., 0] + parts[..., 1] + parts[..., 2], greys)[..., None]
 
 
 def linear_from_srgb(x01: np.ndarray) -> np.ndarray:

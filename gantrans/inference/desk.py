@@ -13,7 +13,6 @@ import numpy as np
 from tqdm import tqdm
 
 from gantrans.errors import DataError, StorageError
-from gantrans.imaging import colour
 from gantrans.inference.files import Given, Policy, write_made, write_mask
 from gantrans.inference.predicted_mask import predicted_mask
 from gantrans.inference.predictor import Predictor
@@ -110,7 +109,11 @@ class Desk:
         return self.predictor.batch([given.pixels for given in group], masks)
 
     def _write(self, job: Job, given: Given, made: np.ndarray) -> None:
-        told = None if job.mask is None else self._told(given.pixels)
+        try:
+            told = None if job.mask is None else predicted_mask(self.predictor, given.pixels)
+        except DataError as error:
+            self._fail(job, f"{job.source}: {error}")
+            return
         self._settle(0 if on_cpu(self.predictor) else BATCH)
         card, policy = self.predictor.card, self.policy
 
@@ -120,10 +123,6 @@ class Desk:
             write_made(job.target, given, made, card, policy)
 
         self._writing.append((job, self._writer.submit(writing)))
-
-    def _told(self, pixels: np.ndarray) -> np.ndarray | None:
-        to_mode = colour.to_rgb if self.predictor.card.source_mode == "rgb" else colour.to_grey
-        return predicted_mask(self.predictor, to_mode(pixels))
 
     def _settle(self, left: int) -> None:
         """Wait until no more than `left` files are being written, and account for the others."""

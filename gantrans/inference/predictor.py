@@ -187,7 +187,7 @@ class Predictor:
         if self._on_cpu is None:
             precision = "bf16" if self.core.precision == "bf16" else "fp32"
             core = replace(self.core, device=torch.device("cpu"), precision=precision, channels_last=False)
-            self._on_cpu = Predictor(
+            self._on_cpu = type(self)(
                 copy.deepcopy(self.network).cpu(), self.card, core, tile=self.tile, ensemble=self.ensemble
             )
         return self._on_cpu

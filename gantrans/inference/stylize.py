@@ -18,11 +18,20 @@ from gantrans.core.device import Core
 from gantrans.core.seed import seed_torch
 from gantrans.errors import DataError
 from gantrans.imaging import colour, filters, ranges
-from gantrans.methods.gatys import LAYERS, Aims, Best, Weights, aims_of, optimise, terms_of
+from gantrans.methods.gatys import (
+    LAYERS,
+    LEAST,
+    Aims,
+    Best,
+    Weights,
+    aims_of,
+    looked_at,
+    optimise,
+    terms_of,
+)
 from gantrans.nets.features import FeatureNet
 
 COARSE = 256  # pixels of the longer side that one size is enough for
-LEAST = 32  # pixels of the shorter side of what is worked on
 COLOURS, STARTS = ("style", "content"), ("content", "noise")
 NETWORKS = tuple(LAYERS)
 
@@ -65,9 +74,11 @@ def stylize(
     `stop` is asked every few iterations; once it says so, the best so far is returned, at full size. Raises
     DataError for a picture that is too small, DivergedError where no picture had a finite loss.
     """
+    for name, picture in (("content", content), ("style", style)):
+        height, width, _ = picture.shape
+        if min(height, width) < LEAST:
+            raise DataError(f"{name} is {width}x{height}: needed are {LEAST} pixels a side or more")
     height, width, _ = content.shape
-    if min(height, width) < LEAST:
-        raise DataError(f"content is {width}x{height}: needed are {LEAST} pixels a side or more")
     features = core.place(features)  # type: ignore[assignment]
     given = content
     if wanted.colour == "content":
@@ -118,11 +129,9 @@ def _begin(small: Tensor, wanted: Wanted) -> Tensor:
 
 
 def _style(style: np.ndarray, size: tuple[int, int], wanted: Wanted, core: Core) -> Tensor:
-    """The style picture as it is looked at beside a picture of `size`; enlarged it would only be blurred."""
-    height, width, _ = style.shape
-    share = min(1.0, wanted.style_scale * max(size) / max(height, width))
-    fitted = max(LEAST, round(height * share)), max(LEAST, round(width * share))
-    return _x11(filters.resize(style, *fitted, "bicubic"), core)
+    """The style picture as it is looked at beside a picture of `size`."""
+    height, width = looked_at(style.shape[0], style.shape[1], wanted.style_scale * max(size))
+    return _x11(filters.resize(style, height, width, "bicubic"), core)
 
 
 def _x11(x01: np.ndarray, core: Core) -> Tensor:

@@ -39,6 +39,13 @@ FORMULAS = {
     "hinge": _Formulas(lambda x, _: relu(1 - x), lambda x: relu(1 + x), lambda x: -x, labels=False),
     "wgan": _Formulas(lambda x, _: -x, lambda x: x, lambda x: -x, labels=False),
 }
+# Of logits that are held against each other (`relative`): their middle is 0, least squares want 1 and -1.
+RELATIVE = {
+    "vanilla": FORMULAS["vanilla"],
+    "lsgan": _Formulas(
+        lambda x, smooth: (x - (1 - smooth)) ** 2, lambda x: (x + 1) ** 2, lambda x: (x - 1) ** 2
+    ),
+}
 
 
 class GanLoss:
@@ -51,22 +58,27 @@ class GanLoss:
     wgan     fake - real; the generator's -fake (Arjovsky et al. 2017); meaningless without a gradient penalty
 
     smooth: one-sided label smoothing, the discriminator's label of real images is 1 - smooth (Salimans et al.
-    2016, section 3.4); vanilla and lsgan only, as the others have no labels. Logits of several scales are
-    summed up (Wang et al. 2018, equation 2). Half precision is widened to float32 first.
+    2016, section 3.4); vanilla and lsgan only, as the others have no labels. relativistic: the logits are
+    those that `relative` gives (RaGAN, Jolicoeur-Martineau 2018, section 4.2); vanilla, or lsgan with the
+    labels 1 and -1: (real - 1)^2 + (fake + 1)^2, so that 0 is reached where they are 1 apart (RaLSGAN there).
+    Logits of several scales are summed up (Wang et al. 2018, equation 2). Half precision is widened to
+    float32 first.
 
     Raises ValueError for another kind, or a `smooth` outside [0, 0.5).
     """
 
-    def __init__(self, kind: str, smooth: float = 0.0) -> None:
+    def __init__(self, kind: str, smooth: float = 0.0, *, relativistic: bool = False) -> None:
         if kind not in tuple(FORMULAS):
             raise ValueError(f"gan={kind!r}: accepted are {', '.join(FORMULAS)}")
         if not 0 <= smooth < 0.5:
             raise ValueError(f"smooth={smooth}: accepted are numbers from 0 to less than 0.5")
         if smooth and not FORMULAS[kind].labels:
             raise ValueError(f"smooth={smooth}: gan={kind} has no labels; use vanilla or lsgan, or 0")
+        if relativistic and kind not in RELATIVE:
+            raise ValueError(f"relativistic=true goes with gan={' or '.join(RELATIVE)}; found gan={kind}")
         self.kind = kind
         self.smooth = smooth
-        self._formulas = FORMULAS[kind]
+        self._formulas = (RELATIVE if relativistic else FORMULAS)[kind]
 
     def discriminator(self, real_logits: Logits, fake_logits: Logits) -> tuple[Tensor, Tensor]:
         """The terms of the real and of the fake images, each 0-d and not halved."""
@@ -76,6 +88,11 @@ class GanLoss:
     def generator(self, fake_logits: Logits) -> Tensor:
         """How far the discriminator is from taking the fakes for real, 0-d."""
         return _total(self._formulas.generator, fake_logits)
+
+    def swapped(self, fake_logits: Logits, real_logits: Logits) -> tuple[Tensor, Tensor]:
+        """The generator's terms where both sides are asked for: fakes as real, real images as fake; no label
+        is smoothed. Each 0-d and not halved."""
+        return self.generator(fake_logits), _total(self._formulas.fake, real_logits)
 
     def accuracy(self, real_logits: Logits, fake_logits: Logits) -> Tensor:
         """The share of logits on the right side: 0.5 is guessing, 1 means that it tells every patch; 0-d."""

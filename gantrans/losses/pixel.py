@@ -18,6 +18,18 @@ def l1(output: Tensor, target: Tensor) -> Tensor:
     return (wide(output) - wide(target)).abs().mean()
 
 
+def covered(source: Tensor) -> Tensor:
+    """Where the mask that is the last channel of x11 `source` is above 0, (N, 1, H, W) bool; the rest is
+    known (data/masks.py)."""
+    return source[:, -1:] > -1  # x11 of a mask's 0
+
+
+def pasted(output: Tensor, source: Tensor) -> Tensor:
+    """The output where the mask in `source` covers anything, however little, and the source's own pixels
+    elsewhere: what data.outside=copy gives (inference/source.py). source (N, C + 1, H, W), output of C."""
+    return torch.where(covered(source), output, source[:, :-1])
+
+
 def weighted_l1(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """mean of weight * |output - target| over everything, 0-d; weight (N, 1, H, W), of 1: `l1`."""
     if output.shape != target.shape or weight.shape != (len(output), 1, *output.shape[2:]):

@@ -60,10 +60,8 @@ class Adversary:
 
     def __init__(self, gan: str, restraint: Restraint | None = None, *, relativistic: bool = False) -> None:
         self.restraint = restraint or Restraint()
-        self.loss = GanLoss(gan, self.restraint.smooth)
+        self.loss = GanLoss(gan, self.restraint.smooth, relativistic=relativistic)
         self.relativistic = relativistic
-        if relativistic and gan not in ("vanilla", "lsgan"):
-            raise ValueError(f"relativistic=true goes with gan=vanilla or lsgan; found gan={gan}")
         if gan == "wgan" and not self.restraint.gradient_penalty:
             raise ValueError(
                 "gan=wgan has no meaning without a penalty: set adversary.gradient_penalty=10 (WGAN-GP)"
@@ -130,8 +128,8 @@ class Adversary:
         if real is None:
             raise ValueError("a relativistic loss needs the real images")
         real_logits = networks[role](self._shown(networks, role, real))
-        real_term, fake_term = self.loss.discriminator(*relative(fake_logits, real_logits))
-        return 0.5 * (real_term + fake_term)
+        raised, lowered = self.loss.swapped(*relative(fake_logits, real_logits))
+        return 0.5 * (raised + lowered)
 
     def feature_loss(self, networks: Networks, role: str, real: list[Tensor], fake: list[Tensor]) -> Tensor:
         """How far the discriminator's features of `fake` are from those of `real` (feature matching), 0-d."""

@@ -20,6 +20,7 @@ from gantrans.losses.perceptual import (
 )
 from gantrans.nets.features import FeatureNet
 
+LEAST = 32  # pixels of the shorter side of a picture that a network can look at as deep as is asked
 BURST = 10  # iterations of L-BFGS between two looks at whether to stop
 VGG_STYLE = tuple(f"relu{block}_1" for block in range(1, 6))
 # Layers of content and of style; VGG's are those of Gatys et al. (2016, section 3).
@@ -50,6 +51,18 @@ class Aims:
     grams: dict[str, Tensor]
     content_weights: dict[str, Tensor]
     style_weights: dict[str, Tensor]
+
+
+def looked_at(height: int, width: int, longest: float) -> tuple[int, int]:
+    """Height and width at which a style picture is looked at: its longer side `longest` pixels, its shorter
+    one LEAST at the least, in its own proportions, and never enlarged, which would only blur it.
+
+    Raises ValueError for a picture that is too small itself.
+    """
+    if min(height, width) < LEAST:
+        raise ValueError(f"is {width}x{height} pixels: needed are {LEAST} a side or more")
+    share = min(1.0, max(longest / max(height, width), LEAST / min(height, width)))
+    return max(LEAST, round(height * share)), max(LEAST, round(width * share))
 
 
 @torch.no_grad()

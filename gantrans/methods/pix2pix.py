@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from gantrans.losses.pixel import l1, weighted_l1, wide
+from gantrans.losses.pixel import covered, l1, pasted, weighted_l1, wide
 from gantrans.methods.adversary import Adversary, Restraint
 from gantrans.methods.base import Phase, Role, check_weights, reported, total
 from gantrans.methods.look import Look
@@ -24,7 +24,9 @@ class Pix2Pix:
     (methods/look.py). lambda_features weighs feature matching (pix2pixHD, Wang et al. 2018, equation 5; 10
     there). mask_weight: how many times a covered pixel counts in L1: where the mask that is the source's last
     channel says so (data.mask=input), or without one where source and target differ. At 1 a network that
-    starts as the identity may stay there, if most pixels are to be left as they are.
+    starts as the identity may stay there, if most pixels are to be left as they are. copies: known pixels are
+    the source's own in what every loss sees, as they will be in what a user gets (data.outside=copy), so that
+    seams count; the run itself sets it.
 
     Reports what methods/adversary.py does, and G_GAN, G_L1, G_perceptual and G_features (each times its
     weight, so their sum is the generator's loss).
@@ -44,6 +46,8 @@ class Pix2Pix:
         features: str = "squeezenet1_1",
         weights: str | None = None,
         restraint: Restraint | None = None,
+        *,
+        copies: bool = False,
     ) -> None:
         check_weights(lambda_l1=lambda_l1, lambda_gan=lambda_gan, lambda_features=lambda_features)
         check_weights(mask_weight=mask_weight, lambda_mask=lambda_mask)
@@ -56,6 +60,7 @@ class Pix2Pix:
         self.lambda_features = lambda_features
         self.mask_weight = mask_weight
         self.lambda_mask = lambda_mask
+        self.copies = copies
         self.roles = (
             Role("generator", "generator", sees=("source",), makes="target"),
             Role("discriminator", "discriminator", sees=("source", "target")),
@@ -84,10 +89,14 @@ class Pix2Pix:
             )
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
-        if not self.lambda_mask:
-            return {"output": networks["generator"](batch.source)}
-        output, logits = networks["generator"].with_mask(batch.source)  # type: ignore[operator]
-        return {"output": output, "mask": logits}
+        if self.lambda_mask:
+            output, logits = networks["generator"].with_mask(batch.source)  # type: ignore[operator]
+            made = {"output": output, "mask": logits}
+        else:
+            made = {"output": networks["generator"](batch.source)}
+        if self.copies:
+            made["output"] = pasted(made["output"], batch.source)
+        return made
 
     def loss(
         self, phase: Phase, networks: Networks, batch: Batch, shared: dict[str, Tensor]
@@ -102,8 +111,8 @@ class Pix2Pix:
         terms = {"G_L1": self.lambda_l1 * self._distance(fake[-1], real[-1], real[0])}
         if "mask" in shared:
             logits = wide(shared["mask"])
-            covered = (batch.source != batch.target).any(1, keepdim=True).to(logits.dtype)
-            terms["G_mask"] = self.lambda_mask * binary_cross_entropy_with_logits(logits, covered)
+            differs = (batch.source != batch.target).any(1, keepdim=True).to(logits.dtype)
+            terms["G_mask"] = self.lambda_mask * binary_cross_entropy_with_logits(logits, differs)
         return self._generator_loss(phase, networks, terms, real, fake)
 
     def _generator_loss(
@@ -122,7 +131,7 @@ class Pix2Pix:
         if self.mask_weight == 1:
             return l1(output, target)
         if source.shape[1] > target.shape[1]:
-            covered = source[:, -1:] > -1  # x11 of a mask's 0
+            counted = covered(source)
         else:
-            covered = (source != target).any(1, keepdim=True)
-        return weighted_l1(output, target, 1 + (self.mask_weight - 1) * covered)
+            counted = (source != target).any(1, keepdim=True)
+        return weighted_l1(output, target, 1 + (self.mask_weight - 1) * counted)

@@ -39,6 +39,7 @@ class StyleAdaIN:
     """
 
     learns_from = "unpaired"
+    compares = False
     phases = (Phase("generator", trains=("generator",)),)
 
     def __init__(

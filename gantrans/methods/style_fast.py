@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gantrans.errors import DataError
 from gantrans.imaging import colour, filters, ranges
 from gantrans.imaging.read import read
 from gantrans.losses.perceptual import (
@@ -19,11 +20,10 @@ from gantrans.losses.perceptual import (
     total_variation,
 )
 from gantrans.methods.base import Phase, Role, check_counts, check_weights, reported, total
-from gantrans.methods.gatys import LAYERS
+from gantrans.methods.gatys import LAYERS, LEAST, looked_at
 from gantrans.nets.features import FeatureNet, Features, check_network, load_features
 from gantrans.types import Batch, Metrics, Networks, Shapes
 
-LEAST = 32  # pixels of the style picture's longer side
 UNCUT = 512  # pixels of the style picture's longer side where no crop tells what photos are like
 
 
@@ -43,6 +43,7 @@ class StyleFast:
     """
 
     learns_from = "pairs"
+    compares = False  # with the photo: it is no target
     phases = (Phase("generator", trains=("generator",)),)
 
     def __init__(
@@ -125,16 +126,19 @@ class StyleLook(nn.Module):
 
 
 def style_picture(path: Path, size: int, *, grey: bool = False) -> Tensor:
-    """A picture file as x11 (1, 3 or 1, H, W), its longer side `size` pixels unless it is no longer anyway.
+    """A picture file as x11 (1, 3 or 1, H, W), its longer side `size` pixels unless it is no longer anyway,
+    or its shorter one would come below LEAST.
 
-    Raises UnreadableImage.
+    Raises UnreadableImage, and DataError for a picture that is too small.
     """
     picture = read(path)
     pixels = colour.over_white(picture.pixels, picture.alpha)
     x01 = ranges.to_x01(colour.to_grey(pixels) if grey else colour.to_rgb(pixels))
-    height, width, _ = x01.shape
-    if max(height, width) > size:
-        share = size / max(height, width)
-        x01 = filters.resize(x01, max(1, round(height * share)), max(1, round(width * share)), "bicubic")
+    try:
+        height, width = looked_at(x01.shape[0], x01.shape[1], size)
+    except ValueError as error:
+        raise DataError(f"style={path}: {error}; give a larger picture") from error
+    if (height, width) != x01.shape[:2]:
+        x01 = filters.resize(x01, height, width, "bicubic")
     tensor = torch.from_numpy(np.ascontiguousarray(x01)).permute(2, 0, 1)[None]
     return ranges.x11_from_x01(tensor).contiguous()

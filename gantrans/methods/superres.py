@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from gantrans.losses.pixel import l1
+from gantrans.losses.pixel import l1, pasted
 from gantrans.methods.adversary import Adversary, Restraint
 from gantrans.methods.base import Phase, Role, check_switches, check_weights, reported, total
 from gantrans.methods.look import Look
@@ -20,7 +20,8 @@ class SuperRes:
     vanilla or lsgan). lambda_gan=0, without a discriminator, gives the best PSNR, and soft textures; the
     usual way to crisp ones is to start so, and go on with a discriminator from those weights.
 
-    features, weights: the network of the perceptual loss and its file (methods/look.py).
+    features, weights: the network of the perceptual loss and its file (methods/look.py). copies: as pix2pix
+    has it, where nothing is enlarged.
 
     Reports what methods/adversary.py does, and G_L1, G_perceptual and G_GAN, each times its weight.
     """
@@ -37,6 +38,8 @@ class SuperRes:
         features: str = "squeezenet1_1",
         weights: str | None = None,
         restraint: Restraint | None = None,
+        *,
+        copies: bool = False,
     ) -> None:
         check_weights(lambda_l1=lambda_l1, lambda_gan=lambda_gan)
         check_switches(relativistic=relativistic)
@@ -48,6 +51,7 @@ class SuperRes:
         self.adversary = Adversary(gan, restraint, relativistic=relativistic)
         self.lambda_l1 = lambda_l1
         self.lambda_gan = lambda_gan
+        self.copies = copies
         self.roles = (
             Role("generator", "generator", sees=("source",), makes="target"),
             *self.look.roles,
@@ -60,7 +64,8 @@ class SuperRes:
             self.phases = (*self.adversary.with_penalty(update), *self.phases)
 
     def forward(self, networks: Networks, batch: Batch) -> dict[str, Tensor]:
-        return {"output": networks["generator"](batch.source)}
+        output = networks["generator"](batch.source)
+        return {"output": pasted(output, batch.source) if self.copies else output}
 
     def loss(
         self, phase: Phase, networks: Networks, batch: Batch, shared: dict[str, Tensor]

@@ -25,6 +25,7 @@ from gantrans.nets.inception import SIDE, load_inception
 PREPROCESSING = ("pytorch-fid", "clean-fid")
 SQUEEZE_SIDE = 224  # pixels of the pictures that SqueezeNet was trained on
 LAST = "fire9"
+FEW = 2048  # pictures a side: below, the covariance of Inception's features is not of full rank
 
 
 class InceptionFeatures(nn.Module):
@@ -135,18 +136,34 @@ class Collected:
         """Those that were added, but for the targets."""
         return list(dict.fromkeys(role for _, role in self._features if role != "target"))
 
+    @property
+    def known(self) -> list[str]:
+        """All roles that were added."""
+        return list(dict.fromkeys(role for _, role in self._features))
+
+    def count(self, role: str) -> int:
+        """How many pictures of a role were added."""
+        return sum(map(len, self._features.get((next(iter(self.encoders)), role), [])))
+
+    def forget(self, role: str) -> None:
+        """Drop what was added of a role."""
+        self._features = {key: value for key, value in self._features.items() if key[1] != role}
+
     def add(self, role: str, x01: Tensor) -> None:
         """Note a batch (N, C, H, W) in [0, 1], on the encoders' device."""
         with torch.inference_mode():
             for name, encoder in self.encoders.items():
                 self._features.setdefault((name, role), []).append(encoder(x01).cpu().numpy())
 
-    def result(self, role: str = "output") -> dict[str, float]:
-        """Each distance of that role's pictures from the targets'; NaN where there are fewer than 2."""
-        return {name: self._distance(encoder, role, how) for name, (encoder, how) in self.distances.items()}
+    def result(self, role: str = "output", other: str = "target") -> dict[str, float]:
+        """Each distance of that role's pictures from the other's; NaN where there are fewer than 2."""
+        return {
+            name: self._distance(encoder, (role, other), how)
+            for name, (encoder, how) in self.distances.items()
+        }
 
-    def _distance(self, encoder: str, role: str, how: Distance) -> float:
-        sets = [self._features.get((encoder, one), []) for one in (role, "target")]
+    def _distance(self, encoder: str, roles: tuple[str, str], how: Distance) -> float:
+        sets = [self._features.get((encoder, one), []) for one in roles]
         if any(sum(map(len, features)) < 2 for features in sets):
             return float("nan")
         return how(*(np.concatenate(features) for features in sets))

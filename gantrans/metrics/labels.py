@@ -62,6 +62,17 @@ def scores(counts: np.ndarray) -> dict[str, float]:
         }
 
 
+def majority(counts: np.ndarray) -> dict[str, float]:
+    """What the most frequent class of the targets would get everywhere, of counts[true, predicted]:
+    majority_accuracy, majority_iou (the mean over the classes that occur in the targets; the others get 0).
+    """
+    true = counts.sum(1)
+    guess = np.zeros_like(counts)
+    guess[:, int(true.argmax())] = true
+    found = scores(guess)
+    return {"majority_accuracy": found["pixel_accuracy"], "majority_iou": found["mean_iou"]}
+
+
 def _mean(values: np.ndarray) -> float:
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else float("nan")

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gantrans.kernels.conv import Conv2d, suited
-from gantrans.lab import lab_from_rgb, rgb_from_lab
+from gantrans.lab import grey_of_lightness, lab_from_rgb, rgb_from_lab
 from gantrans.nets.arguments import checked
 from gantrans.nets.blocks import chain, zero
 from gantrans.nets.guided import guided_upsample
@@ -49,9 +49,7 @@ class Decolorizer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         wide = (x.to(torch.promote_types(x.dtype, torch.float32)) + 1) / 2
-        lab = lab_from_rgb(wide, axis=1)
-        grey = rgb_from_lab(torch.cat([lab[:, :1], torch.zeros_like(lab[:, 1:])], 1), axis=1)[:, :1]
-        return grey * 2 - 1 + self.head(self.layers(suited(x)))
+        return grey_of_lightness(wide, axis=1) * 2 - 1 + self.head(self.layers(suited(x)))
 
 
 class Colorizer(nn.Module):
@@ -60,9 +58,10 @@ class Colorizer(nn.Module):
     The U-Net (arguments as there, without residual; with `encoder` "resnet34" a PretrainedUNet, of depth 5
     and without dropout, with its `pretrained` and `weights`) sees the grey and answers with a and b (Zhang et
     al. 2016, section 3.1: L in, ab out). `saturation` multiplies these, 1: as learned. In eval mode a picture
-    whose shorter side is longer than `working_px` (0: never) is shrunk to that for the guess, and a and b are
-    enlarged along the edges of the picture (guided.py): objects keep the size they had in training, and
-    detail comes from L alone. way_back: the class that leads from its colours to grey.
+    whose shorter side is longer than `working_px` (0 or None: never) is shrunk to that for the guess, and a
+    and b are enlarged along the edges of the picture (guided.py): objects keep the size they had in training,
+    and detail comes from L alone. A colour that sRGB has not at that L is made paler until it has (lab.py).
+    way_back: the class that leads from its colours to grey.
     """
 
     way_back = Decolorizer
@@ -76,13 +75,14 @@ class Colorizer(nn.Module):
         norm: str = "batch",
         dropout: bool = False,
         saturation: float = 1.0,
-        working_px: int = 256,
+        working_px: int | None = 176,
         encoder: str = "plain",
         pretrained: bool = False,
         weights: str | None = None,
     ) -> None:
         super().__init__()
         unet = {"width": width, "depth": depth, "norm": norm, "dropout": dropout}
+        working_px = working_px or 0
         own = {"saturation": saturation, "working_px": working_px, "encoder": encoder}
         self.arguments = checked(in_channels=in_channels, out_channels=out_channels, **unet, **own)
         if (in_channels, out_channels) != (1, 3):

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gantrans.errors import ConfigError
 from gantrans.nets import weights
 from gantrans.words import close_to
 
@@ -180,12 +181,20 @@ def check_network(name: str) -> None:
 def load_features(name: str, given: str | Path | None = None) -> FeatureNet:
     """The network of that name with its weights, of the file or folder `given`, or where weights.py looks.
 
-    Which one it is, is printed. Raises ValueError for another name, ConfigError where the file is missing,
-    CheckpointError where it is another network's.
+    Which is printed. Raises ValueError (another name), CheckpointError (another's file), ConfigError (none).
     """
     check_network(name)
-    path = weights.find(name, given)
-    network = NETWORKS[name]()
+    try:
+        path = weights.find(name, given)
+    except ConfigError as error:
+        raise ConfigError(f"{error}{_what_is_there(name, given)}") from error
+    network = NETWORKS[name]().eval()
     network.fill(weights.read(path), str(path))
     print(f"features  {network.about}", flush=True)
-    return network.eval()
+    return network
+
+
+def _what_is_there(missing: str, given: str | Path | None) -> str:
+    """The networks that can be had without anything being fetched, by key and value."""
+    there = [f"features={name}" for name in NETWORKS if name != missing and weights.is_there(name, given)]
+    return f". Without it: {' or '.join(there)} is there" if there else ""

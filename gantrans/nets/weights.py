@@ -69,6 +69,16 @@ def find(name: str, given: str | Path | None = None) -> Path:
     raise ConfigError(_missing(about, folders, given is not None))
 
 
+def is_there(name: str, given: str | Path | None = None) -> bool:
+    """Whether `find` finds it. A file that `given` names is one network's, and its name tells nothing."""
+    if given is not None and Path(given).expanduser().is_file():
+        return False
+    try:
+        return find(name, given).is_file()
+    except ConfigError:
+        return False
+
+
 def _usual() -> list[Path]:
     own = os.environ.get(VARIABLE, "").strip()
     cache = Path(torch.hub.get_dir()) / "checkpoints"  # ~/.cache/torch/hub, or as TORCH_HOME says

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 LAYERS = 200  # rows of one network; what is left over is counted
+# A real picture as small as the network takes: PyTorch's meta device, which computes no values, imports its
+# compiler for some layers, which takes longer than this.
+SIDES = (32, 64, 128, 256)
 
 
-def model_summary(networks: Mapping[str, nn.Module], side: int = 256) -> str:
-    """Each network's layers that hold parameters, with their output's shape for one picture of side x side
-    pixels (no values are computed), and totals. Leaves the networks as they are."""
-    tables = [_table(role, network, side) for role, network in networks.items() if _count(network)]
+def model_summary(networks: Mapping[str, nn.Module], sides: Sequence[int] = SIDES) -> str:
+    """Each network's layers that hold parameters, with their output's shape for one picture of the first of
+    `sides` pixels that it takes, and totals. Leaves the networks as they are."""
+    tables = [_table(role, network, sides) for role, network in networks.items() if _count(network)]
     total = sum(_count(network) for network in networks.values())
-    about = f"output: channels x height x width, for a picture of {side} x {side}"
+    about = "output: channels x height x width"
     return "\n\n".join([*tables, f"all networks: {total:,} parameters\n{about}"])
 
 
-def _table(role: str, network: nn.Module, side: int) -> str:
-    shapes, why = _shapes(network, side)
+def _table(role: str, network: nn.Module, sides: Sequence[int]) -> str:
+    shapes, why = _shapes(network, sides)
     rows = [("layer", "kind", "output", "parameters")]
     own = {name: sum(p.numel() for p in m.parameters(recurse=False)) for name, m in network.named_modules()}
     modules = dict(network.named_modules())
@@ -43,28 +46,32 @@ def _count(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
-def _shapes(network: nn.Module, side: int) -> tuple[dict[str, str], str]:
-    """The output shape of each layer by name, from a copy on the meta device; and why there are none."""
-    found: dict[str, str] = {}
+def _shapes(network: nn.Module, sides: Sequence[int]) -> tuple[dict[str, str], str]:
+    """The output shape of each layer by name, and of which picture; or why there are none."""
     first = next((m for m in network.modules() if isinstance(m, nn.Conv2d)), None)
     if first is None:
-        return found, "; it takes no picture, so no shapes"
-    try:
-        tensors = (*network.parameters(), *network.buffers())
-        shadow = copy.deepcopy(network, {id(t): _empty(t) for t in tensors}).eval()
-        for name, module in shadow.named_modules():
-            module.register_forward_hook(_noting(found, name))
-        with torch.no_grad():
-            shadow(torch.empty(1, first.in_channels, side, side, device="meta"))
-    except Exception as error:  # a class of the user's own may do anything
-        return found, f"; shapes are unknown where its forward could not be traced ({type(error).__name__})"
-    return found, ""
+        return {}, "; it takes no picture, so no shapes"
+    found: dict[str, str] = {}
+    failed = ""
+    for side in sides:
+        found.clear()
+        try:
+            shadow = _shadow(network)
+            for name, module in shadow.named_modules():
+                module.register_forward_hook(_noting(found, name))
+            with torch.no_grad():
+                shadow(first.weight.new_zeros(1, first.in_channels, side, side))
+        except Exception as error:  # too small a picture; and a class of the user's own may do anything
+            failed = type(error).__name__
+        else:
+            return found, f"; output of a picture of {side} x {side}"
+    return found, f"; shapes are unknown where its forward failed ({failed})"
 
 
-def _empty(tensor: Tensor) -> Tensor:
-    """One of its shape on the meta device, so that nothing large is copied."""
-    empty = torch.empty_like(tensor, device="meta")
-    return nn.Parameter(empty, requires_grad=False) if isinstance(tensor, nn.Parameter) else empty
+def _shadow(network: nn.Module) -> nn.Module:
+    """A copy in eval mode, with the same parameters and buffers of its own, so that nothing large is copied
+    and nothing is changed."""
+    return copy.deepcopy(network, {id(p): p for p in network.parameters()}).eval()
 
 
 def _noting(found: dict[str, str], name: str) -> Callable[[nn.Module, object, object], None]:

@@ -20,6 +20,7 @@ from gantrans.inference.predictor import Predictor
 from gantrans.metrics.health import Health
 from gantrans.metrics.pairwise import psnr, psnr_where, ssim
 from gantrans.metrics.table import Measure
+from gantrans.training.distances import Distances
 from gantrans.training.watch import Watch
 
 PAIRWISE = {"psnr": psnr, "ssim": ssim}  # always measured
@@ -52,7 +53,7 @@ class Validation(Protocol):
 @dataclass(frozen=True)
 class PairValidation:
     """Which pairs are measured (`most` of val at the most, evenly spread) and which are drawn (`probes` of
-    each split). `more`: what is measured beside psnr and ssim, by name (metrics/table.py)."""
+    each split). `more`, `distances`: what is measured beside psnr and ssim, by name (metrics/table.py)."""
 
     train: PairDataset
     val: PairDataset
@@ -60,10 +61,11 @@ class PairValidation:
     probes: int
     more: Mapping[str, Measure] = field(default_factory=dict)
     lower: tuple[str, ...] = ()
+    distances: Distances | None = None
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        return (*PAIRWISE, *self.more)
+        return (*PAIRWISE, *self.more, *(self.distances.names if self.distances else ()))
 
     @property
     def images(self) -> int:
@@ -83,12 +85,7 @@ class PairValidation:
         for index in spread(len(self.val), self.images):
             source, target, mask = self.val.masked(index)
             output = _translated(self.val, predictors, source, mask)
-            health.add(
-                *(
-                    ranges.to_x01(self.val.shown(p, side))
-                    for side, p in (("source", source), ("target", output))
-                )
-            )
+            health.add(*(ranges.to_x01(self.val.shown(*p)) for p in ((source, "source"), (output, "target"))))
             values = self._compare(source, output, target, mask)
             for name, value in values.items():
                 found.setdefault(name, []).append(value)
@@ -98,12 +95,15 @@ class PairValidation:
                 watch.image(self.val.items[index].key, values, row)
                 watch.pixels("output", output)
                 watch.pixels("target", target)
+            if self.distances:
+                plain = None if self.val.source_mode == LABELS else _as_target(source, target)
+                self.distances.pair(output, target, plain)
         means = {name: sum(values) / len(values) for name, values in found.items()}
         if "psnr_input" in means:
             means["psnr_gain"] = means["psnr"] - means["psnr_input"]
             means["ssim_gain"] = means["ssim"] - means["ssim_input"]
         means["psnr_train"] = self._psnr_train(predictors)
-        return {**means, **health.result()}
+        return {**means, **health.result(), **(self.distances.of_pairs() if self.distances else {})}
 
     def _compare(
         self, source: np.ndarray, output: np.ndarray, target: np.ndarray, mask: np.ndarray | None

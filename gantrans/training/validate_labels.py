@@ -8,7 +8,7 @@ import numpy as np
 
 from gantrans.data.dataset import PairDataset
 from gantrans.imaging import sheet
-from gantrans.metrics.labels import Confusion
+from gantrans.metrics.labels import Confusion, majority
 from gantrans.metrics.table import LABELS
 from gantrans.training.validate import COLUMNS, Predictors, spread
 from gantrans.training.watch import Watch
@@ -31,7 +31,7 @@ class LabelValidation:
 
     def measure(self, predictors: Predictors, watch: Watch | None = None) -> dict[str, float]:
         """pixel_accuracy, class_accuracy and mean_iou over all measured images (metrics/labels.py);
-        majority_accuracy: what the most frequent class of their targets would get everywhere.
+        majority_accuracy and majority_iou: what the targets' most frequent class would get everywhere.
 
         Pixels of the targets that have no class count nowhere.
         """
@@ -50,9 +50,7 @@ class LabelValidation:
                 )
                 watch.pixels("output", output, ["class"])
                 watch.pixels("target", target, ["class"])
-        counts = confusion.counts
-        majority = float(counts.sum(1).max() / max(counts.sum(), 1))
-        return {**confusion.result(), "majority_accuracy": majority}
+        return {**confusion.result(), **majority(confusion.counts)}
 
     def strips(self, predictors: Predictors) -> dict[str, np.ndarray]:
         """source | output | target | error (white where the class is wrong), a row an image."""

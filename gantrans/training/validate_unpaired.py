@@ -11,7 +11,9 @@ from gantrans.data.unpaired import ImageSet
 from gantrans.imaging import colour, ranges, sheet
 from gantrans.inference.predictor import Predictor
 from gantrans.metrics.health import Health
+from gantrans.training.distances import Distances
 from gantrans.training.validate import PairValidation, Predictors, spread
+from gantrans.training.validate_look import beside
 from gantrans.training.watch import Watch
 
 OTHER = {"to_target": "to_source", "to_source": "to_target"}
@@ -22,15 +24,25 @@ TITLES = ["input", "output", "and back"]
 class UnpairedValidation:
     """Images of each way's starting kind: {"to_target": sources, "to_source": targets}, by split.
 
-    `most` of val are measured for each way, `probes` of each split drawn. Nothing can choose a checkpoint.
+    `most` of val are measured for each way, `probes` of each split drawn. A checkpoint can be chosen by
+    `distances` of outputs from real images alone; without them by nothing.
+    style: the picture in whose look the outputs are, (H, W, 3) uint8, where there is one.
     """
 
     train: dict[str, ImageSet]
     val: dict[str, ImageSet]
     most: int
     probes: int
-    metrics: tuple[str, ...] = ()
-    lower: tuple[str, ...] = ()
+    distances: Distances | None = None
+    style: np.ndarray | None = None
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return self.distances.names if self.distances else ()
+
+    @property
+    def lower(self) -> tuple[str, ...]:
+        return self.metrics
 
     @property
     def images(self) -> int:
@@ -38,29 +50,50 @@ class UnpairedValidation:
 
     def measure(self, predictors: Predictors, watch: Watch | None = None) -> dict[str, float]:
         """For each way that has a generator the signs of health (metrics/health.py), and cycle_l1 where both
-        have: mean |there and back - input|, 0 to 1. Those of the way back end in _to_source."""
+        have: mean |there and back - input|, 0 to 1. Those of the way back end in _to_source. `distances` are
+        of the outputs from as many real images of their kind, and *_input those of the sources."""
         found: dict[str, float] = {}
+        self._see_real()
         for way in predictors:
             health, cycles = Health(), []
             images = self.val[way]
             for index in spread(len(images), self.most):
                 given, output, back = _translated(images, index, way, predictors)
                 health.add(ranges.to_x01(given), ranges.to_x01(output))
+                if self.distances:
+                    self.distances.made(way, output)
                 if back is not None:
                     cycles.append(float(np.abs(ranges.to_x01(back) - ranges.to_x01(given)).mean()))
                 if watch is not None:
                     _tell(watch, way, images.items[index].key, (given, output, back), cycles)
             values = health.result() | ({"cycle_l1": float(np.mean(cycles))} if cycles else {})
+            values |= self.distances.of_made(way, OTHER[way]) if self.distances else {}
             suffix = "" if way == "to_target" else f"_{way}"
             found |= {name + suffix: value for name, value in values.items()}
+        if self.distances:
+            before = self.distances.of_real("to_target", "to_source")
+            found |= {f"{name}_input": value for name, value in before.items()}
         return found
 
+    def _see_real(self) -> None:
+        if self.distances is None:
+            return
+        self.distances.start()
+        for way, images in self.val.items():
+            self.distances.real(way, (images.whole(i) for i in spread(len(images), self.most)))
+        self.distances.say_few()
+
     def strips(self, predictors: Predictors) -> dict[str, np.ndarray]:
-        """Input | output, and back again where there is a way; a row an image, one way below the other."""
-        return {
-            name: sheet.grid(*_rows(sets, predictors, self.probes, name))
-            for name, sets in (("val", self.val), ("train", self.train))
-        }
+        """Input | output, and back again where there is a way; a row an image, one way below the other. The
+        style, where there is one, comes behind the input."""
+        found = {}
+        for name, sets in (("val", self.val), ("train", self.train)):
+            rows, titles, names = _rows(sets, predictors, self.probes, name)
+            if self.style is not None:
+                rows = [[row[0], beside(self.style, row[0]), *row[1:]] for row in rows]
+                titles = [titles[0], "style", *titles[1:]]
+            found[name] = sheet.grid(rows, titles, names)
+        return found
 
 
 @dataclass(frozen=True)
