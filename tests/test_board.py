@@ -513,3 +513,14 @@ def test_tensorboard_itself_shows_the_run(trained: tuple[Path, Path]) -> None:
         assert len(answer("plugin/custom_scalars/layout")["category"]) == 5
         board.send_signal(signal.SIGINT)
         assert board.wait(timeout=20) == 0
+
+
+def test_a_run_inside_a_runs_folder_is_linked_beside_it(tmp_path: Path) -> None:
+    """Below the link to the outer run the inner's would be written into that run."""
+    for name in ("A", "A/sub"):
+        (tmp_path / "runs" / name / "tensorboard").mkdir(parents=True)
+        (tmp_path / "runs" / name / "config.yaml").touch()
+        (tmp_path / "runs" / name / "tensorboard" / "events.out.tfevents.1").touch()
+    link(find([tmp_path / "runs"]), tmp_path / "linked")
+    assert sorted(p.name for p in (tmp_path / "linked").iterdir()) == ["A", "A__sub"]
+    assert [p.name for p in (tmp_path / "runs/A/tensorboard").iterdir()] == ["events.out.tfevents.1"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import socket
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from gantrans.bundles.bundle import Card, bundle_folder, load_bundle, save_bundle
 from gantrans.cli import demo_ui
@@ -45,6 +47,17 @@ def save(folder: Path, *ways: str, mask: str = "none") -> Path:
 
 def demo_of(folder: Path, tmp_path: Path, longest: int = 256) -> Demo:
     return Demo(folder, open_core("cpu"), tmp_path / "out", longest=longest)
+
+
+def test_a_card_never_says_where_results_go(tmp_path: Path) -> None:
+    folder = save(tmp_path / "bundle")
+    about = json.loads((folder / "bundle.json").read_text())
+    (folder / "bundle.json").write_text(json.dumps({**about, "task": "/../../../../victim"}))
+    photo = tmp_path / "photo.png"
+    Image.fromarray(draw_picture(0, 24, 24)).save(photo)
+    shown = demo_of(folder, tmp_path).translate(photo)
+    assert (tmp_path / "out").resolve() in shown.file.resolve().parents
+    assert not list(tmp_path.parent.glob("victim*")) and not list(tmp_path.glob("victim*"))
 
 
 def test_the_result_is_that_of_translate_in_full_size_and_depth(tmp_path: Path) -> None:

@@ -274,6 +274,14 @@ def test_weights_that_no_bundle_of_ours_has(name: str) -> None:
     refused(lambda: load_bundle(folder), "b/generator-", said)
 
 
+def test_a_link_to_itself_is_no_file() -> None:
+    folder = bundle()
+    weights = next(folder.glob("*.safetensors"))
+    weights.unlink()
+    weights.symlink_to(weights.name)
+    refused(lambda: load_bundle(folder), "b/generator-", "is no file")
+
+
 def test_what_lies_outside_or_never_ends_is_not_read() -> None:
     folder = bundle()
     weights = next(folder.glob("*.safetensors"))

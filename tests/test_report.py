@@ -25,6 +25,7 @@ from gantrans.metrics import table
 from gantrans.report import curves, facts, pictures, sections, tables
 from gantrans.report.cells import cells
 from gantrans.report.page import LIMIT_MB, MARK, in_script
+from gantrans.report.run import number
 from tests.conftest import Cli, draw_picture
 
 EVIL = "</script></title><script>document.title='got in'</script><img src=x onerror=alert(1)>\"'`{{js}}&amp;"
@@ -316,6 +317,20 @@ def test_what_is_no_run_is_refused_in_a_line(run: Path, tmp_path: Path, cli: Cli
         assert len(answer.err.splitlines()) == 1
     assert not (run / "report.html").exists()
     assert "overwrite: false" in cli("report", "--cfg", "job").out
+
+
+@pytest.mark.parametrize("name", ["overrides.txt", "status.json", "samples/step-000009.png"])
+def test_links_that_lead_out_are_refused(run: Path, tmp_path: Path, cli: Cli, name: str) -> None:
+    """A run may be a stranger's, and its page is made to be shown."""
+    (tmp_path / "secret").write_text("SECRET")
+    (run / name).unlink(missing_ok=True)
+    (run / name).symlink_to(tmp_path / "secret")
+    answer = cli("report", run)
+    assert answer.code == 4 and name in answer.err and not (run / "report.html").exists()
+
+
+def test_a_shape_that_no_float_holds_is_no_number() -> None:
+    assert number(10**400) is None and number(-(10**400)) is None and number(3) == 3
 
 
 def test_only_reports_are_replaced(run: Path, tmp_path: Path, cli: Cli) -> None:

@@ -24,7 +24,7 @@ from gantrans.inference import translate as translating
 from gantrans.inference.files import read_given
 from gantrans.inference.predicted_mask import predicted_mask
 from gantrans.inference.predictor import Predictor
-from gantrans.inference.record import NAME
+from gantrans.inference.record import NAME, Record
 from gantrans.nets import catalogue
 from gantrans.nets.init import init_weights
 from gantrans.nets.remover import MaskedUNet
@@ -265,6 +265,37 @@ def test_a_model_that_says_what_it_changes_is_written_down(
     refused = cli("translate", f"model={bundle}", f"out={tmp_path / 'other'}", *use)
     assert refused.code == 2
     assert "does not predict what it changes" in refused.err
+    before = {path: path.read_bytes() for path in photos.rglob("*") if path.is_file()}
+    for place in (photos, photos / "masks", out, out / "masks"):
+        words = (f"source={photos}", f"out={out}", f"masks_out={place}", "overwrite=true")
+        refused = cli("translate", f"model={tmp_path / 'remover'}", *words)
+        assert refused.code == 2 and "masks_out=" in refused.err, place
+    assert {path: path.read_bytes() for path in photos.rglob("*") if path.is_file()} == before
+
+
+def test_a_record_that_is_damaged_is_no_reason_to_stop(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    lines = ['{"file": ["x"], "setup": "a"}', '{"file": "photo-0.png"}', "[" * 100_000, '{"setup": ["x"]}']
+    (out / "translate.jsonl").write_text("\n".join(lines))
+    record = Record(out, {"model": "m"})
+    planned = [(photos / "photo-0.png", out / "photo-0.png")]
+    (out / "photo-0.png").write_bytes(b"x")
+    record.check(planned)
+    assert record.may_stay(*planned[0])
+
+
+def test_a_mask_that_changed_is_no_longer_the_one_it_was_made_with(photos: Path, tmp_path: Path) -> None:
+    source, target, mask = photos / "photo-0.png", tmp_path / "out" / "photo-0.png", tmp_path / "m.png"
+    record = Record(target.parent, {"model": "m"})
+    record.masks = {source: mask}
+    mask.write_bytes(b"one")
+    target.parent.mkdir()
+    target.write_bytes(b"made")
+    record.wrote(source, target)
+    assert record.may_stay(source, target)
+    mask.write_bytes(b"another")
+    assert not record.may_stay(source, target)
 
 
 def test_names_never_meet(bundle: Path, tmp_path: Path, cli: Cli) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -141,9 +142,10 @@ def _read(path: Path, sha256: str, expected: int) -> dict[str, Tensor]:
 def _inside(folder: Path, name: str) -> Path:
     """A file of the bundle, itself: not a link that leads out, and nothing that a read could wait for."""
     path = folder / name
-    if path.is_symlink() and path.resolve().parent != folder.resolve():
+    real = Path(os.path.realpath(path))  # unlike Path.resolve answers for links to themselves
+    if path.is_symlink() and real.parent != Path(os.path.realpath(folder)):
         raise CheckpointError(f"{path}: is a link that leads out of its folder; put the file itself there")
-    if path.exists() and not path.is_file():
+    if real.is_symlink() or (real.exists() and not real.is_file()):
         raise CheckpointError(f"{path}: is no file")
     return path
 

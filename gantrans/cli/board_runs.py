@@ -58,10 +58,17 @@ def has_events(run: Path) -> bool:
     return any((run / "tensorboard").glob(EVENTS))
 
 
+def _flat(name: str, runs: dict[str, Path]) -> str:
+    """A run inside another's folder stands beside it: below a link it would be written into that run."""
+    parts = name.split("/")
+    inside = any("/".join(parts[:n]) in runs for n in range(1, len(parts)))
+    return "__".join(parts) if inside else name
+
+
 def link(runs: dict[str, Path], folder: Path) -> None:
     """The tree that TensorBoard reads: each run's events under the run's name."""
     for name, path in runs.items():
-        place = folder / name
+        place = folder / _flat(name, runs)
         if place.is_symlink() or place.exists():
             continue
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ VERBS = {
     "report": "runs as one HTML page: curves, pictures, figures, keys, cost",
     "doctor": "look at a run and say in plain words what went wrong",
     "import": "turn a .pth of the pix2pix, CycleGAN or CUT code into a bundle",
-    "export": "write a model as such a .pth",
+    "export": "write a model as ONNX, torch.export program or reference .pth",
     "completion": "print a script that completes verbs and keys in bash, zsh or fish",
 }
 MODULES = {

@@ -123,7 +123,7 @@ class Demo:
 
     def _shown(self, source: Path, given: Given, made: np.ndarray, card: Card) -> Shown:
         self._count += 1
-        file = self.out / f"{self._count:04d}" / f"{source.stem}-{card.task or 'result'}.png"
+        file = self.out / f"{self._count:04d}" / f"{source.stem}-result.png"
         write_made(file, given, made, card, Policy())
         after = _small(_seen(made, card.target_mode, card, given.alpha))
         before = _fitted(_seen(given.pixels, card.source_mode, card, given.alpha), *after.shape[:2])

@@ -26,13 +26,16 @@ class Record:
 
     def __init__(self, out: Path, setup: dict[str, Any]) -> None:
         self.out, self.setup = out, setup
+        self.masks: dict[Path, Path] = {}  # input -> the mask that it is translated with
         self.key = hashlib.sha256(json.dumps(setup, sort_keys=True).encode()).hexdigest()[:12]
         self._setups: dict[str, dict[str, Any]] = {}
         self._files: dict[str, dict[str, Any]] = {}
         for line in _lines(out / NAME):
+            if not isinstance(line.get("setup"), str):
+                continue
             if isinstance(line.get("keys"), dict):
-                self._setups[str(line.get("setup"))] = line["keys"]
-            elif "file" in line:
+                self._setups[line["setup"]] = line["keys"]
+            elif isinstance(line.get("file"), str):
                 self._files[line["file"]] = line
 
     def check(self, planned: Planned) -> None:
@@ -58,17 +61,22 @@ class Record:
         if not _is_there(target):  # unlike Path.is_file answers for names that are too long
             return False
         line = self._line(target)
-        return line is None or line.get("of") == _identity(source)
+        return line is None or line.get("of") == self._identity(source)
 
     def wrote(self, source: Path, target: Path) -> None:
         """Note an output that is on the disk."""
-        line = {"file": self._name(target), "of": _identity(source), "setup": self.key}
+        line = {"file": self._name(target), "of": self._identity(source), "setup": self.key}
         self._append(line)
         self._files[line["file"]] = line
 
     def failed(self, source: Path, reason: str) -> None:
         """Note an input that gave none."""
         self._append({"failed": source.name, "reason": reason})
+
+    def _identity(self, source: Path) -> list[Any]:
+        """Of the input, and of its mask."""
+        mask = self.masks.get(source)
+        return [*_identity(source), *(_identity(mask) if mask else ())]
 
     def _line(self, target: Path) -> dict[str, Any] | None:
         return self._files.get(self._name(target))
@@ -101,7 +109,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     for text in texts:
         try:
             line = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(line, dict):
             found.append(line)

@@ -3,6 +3,7 @@ costs only itself."""
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -36,6 +37,7 @@ def translate(
     Raises StorageError where nothing can be written any more, ConfigError where `masks_out` cannot be had.
     """
     policy = policy or Policy()
+    record.masks = masks or {}
     told = _told_masks(predictor, planned, record, masks_out)
     jobs = [
         Job(i, *both, told.get(both[1]))
@@ -90,8 +92,7 @@ def _told_masks(
             f"masks_out={masks_out}: this model does not predict what it changes, as those of "
             "experiment=unmark with generator=remover do; leave it out"
         )
-    if masks_out.resolve() == record.out.resolve():
-        raise ConfigError(f"masks_out={masks_out}: is out= as well; give another folder")
+    _check_apart(masks_out, planned, record.out)
     found = {
         target: (masks_out / target.relative_to(record.out)).with_suffix(".png") for _, target in planned
     }
@@ -99,4 +100,21 @@ def _told_masks(
         raise ConfigError(
             f"masks_out={masks_out}: some images differ in their suffix only; rename them first"
         )
+    taken = {os.path.realpath(path) for both in planned for path in both}
+    clash = next((path for path in found.values() if os.path.realpath(path) in taken), None)
+    if clash:
+        raise ConfigError(f"masks_out={masks_out}: {clash} is an input or a result; give another folder")
     return found
+
+
+def _check_apart(masks_out: Path, planned: Planned, out: Path) -> None:
+    """Raises ConfigError where masks would lie among the inputs or the results."""
+    at = Path(os.path.realpath(masks_out))
+    for source, target in planned:
+        root = source
+        for _ in target.relative_to(out).parts:
+            root = root.parent
+        for kept, what in ((root, "the source"), (out, "out=")):
+            folder = Path(os.path.realpath(kept))
+            if at == folder or folder in at.parents:
+                raise ConfigError(f"masks_out={masks_out}: lies in {what}; give a folder beside it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,12 @@ def read_run(path: Path, name: str, config: Values | None, why_not: str = "") ->
     for a folder that is none; damage is noted instead."""
     check_is_run(path)
     run = RunRecord(name, path, config or {})
+    outside = [part for part in sorted(_parts(path)) if not is_inside(part, path)]
+    if outside:
+        raise CheckpointError(
+            f"{outside[0]}: is a link that leads out of the run folder, and the page would show what is "
+            "there; put the file itself into the folder"
+        )
     if config is None:
         run.notes.append(why_not)
     run.overrides = _text(path / "overrides.txt")
@@ -62,11 +69,31 @@ def read_run(path: Path, name: str, config: Values | None, why_not: str = "") ->
     return run
 
 
+def _parts(path: Path) -> list[Path]:
+    """All that is read of a run."""
+    files = [
+        path / name for name in ("config.yaml", "overrides.txt", "status.json", "env.json", "metrics.jsonl")
+    ]
+    return [
+        *files,
+        path / "samples",
+        path / "bundle",
+        *(path / "samples").glob("*"),
+        *(path / "bundle").glob("*"),
+    ]
+
+
+def is_inside(part: Path, folder: Path) -> bool:
+    """Whether a path, its links followed, lies in a folder."""
+    real, root = os.path.realpath(part), os.path.realpath(folder)
+    return os.path.commonpath([real, root]) == root
+
+
 def number(value: object) -> float | None:
     """A finite number, or None: files may hold anything."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value if math.isfinite(value) else None
+    return None if _is_huge(value) or not math.isfinite(value) else value
 
 
 def _text(path: Path) -> str:
