@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -81,3 +81,14 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
         return Answer(code, captured.out, captured.err)
 
     return call
+
+
+def some(rows: Iterable[Any], every: int = 3) -> list[Any]:
+    """The rows of a table of which each costs a run of its own: every third is run by default, all of them on
+    request (`-m "slow or not slow"`)."""
+    return [
+        pytest.param(
+            *(row if isinstance(row, tuple) else (row,)), marks=() if i % every == 0 else pytest.mark.slow
+        )
+        for i, row in enumerate(rows)
+    ]

@@ -484,6 +484,7 @@ def test_every_discriminator_is_augmented_for_itself() -> None:
     assert names == ["target_discriminator_augmenter", "source_discriminator_augmenter"]
 
 
+@pytest.mark.slow
 def test_with_the_advised_r1_a_discriminator_still_learns() -> None:
     """A penalty on the sum of logits would silence it: real images bright, fakes dark, nothing is easier."""
     torch.manual_seed(0)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import re
 import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -103,6 +107,125 @@ def test_what_is_no_picture_is_refused_with_what_is_needed(tmp_path: Path) -> No
         Model(tmp_path / "model", direction="sideways")
 
 
+RGB8 = np.full((8, 8, 3), 9, np.uint8)
+GREY16 = Image.fromarray(np.full((8, 8), 514, np.uint16))
+MASK = np.full((8, 8), 255, np.uint8)
+UNFIT: dict[str, tuple[str, Callable[[], tuple[object, ...]], str]] = {
+    "no batch": ("plain", lambda: (torch.rand(0, 3, 8, 8),), "empty"),
+    "no side": ("plain", lambda: (torch.rand(1, 3, 0, 8),), "empty"),
+    "integers": ("plain", lambda: (torch.ones(1, 3, 8, 8, dtype=torch.uint8),), "floats in [0, 1]"),
+    "of 255": ("plain", lambda: (torch.rand(1, 3, 8, 8) * 255,), "divide 8-bit values by 255"),
+    "below 0": ("plain", lambda: (torch.rand(1, 3, 8, 8) - 1,), "values from -"),
+    "nan": ("plain", lambda: (torch.full((1, 3, 8, 8), torch.nan),), "NaN"),
+    "inf": ("plain", lambda: (torch.full((1, 3, 8, 8), torch.inf),), "inf"),
+    "2 channels": ("plain", lambda: (RGB8[..., :2],), "C 1 or 3"),
+    "4 channels": ("plain", lambda: (np.zeros((8, 8, 4), np.uint8),), "alpha"),
+    "5 channels": ("plain", lambda: (np.zeros((8, 8, 5), np.uint8),), "C 1 or 3"),
+    "classes of colour": ("labels", lambda: (RGB8,), "C 1,"),
+    "none": ("plain", lambda: (None,), "NoneType"),
+    "name": ("plain", lambda: ("a.png",), "Image.open(path)"),
+    "path": ("plain", lambda: (Path("a.png"),), "Image.open(path)"),
+    "list": ("plain", lambda: ([1, 2],), "list"),
+    "cut short": ("plain", lambda: (cut_short(),), "cannot be read"),
+    "integers too large": ("plain", lambda: (Image.new("I", (8, 8), 70000),), "70000"),
+    "mask beside a batch": ("masked", lambda: (torch.rand(1, 4, 8, 8), torch.rand(8, 8)), "last channel"),
+    "mask of nothing": ("larger", lambda: (RGB8, MASK), "takes none"),
+    "mask of 4": ("masked", lambda: (RGB8, np.zeros((8, 8, 4), np.uint8)), "C 1 or 3"),
+    "mask of truths": ("masked", lambda: (RGB8, MASK > 0), "bool"),
+    "mask as a name": ("masked", lambda: (RGB8, "mask.png"), "Image.open(path)"),
+    "mask of floats": ("masked", lambda: (RGB8, Image.new("F", (8, 8))), "floating point"),
+}  # fmt: skip
+
+
+def cut_short() -> Image.Image:
+    file = io.BytesIO()
+    Image.fromarray(draw_picture(1, 40, 40)).save(file, "PNG")
+    return Image.open(io.BytesIO(file.getvalue()[:900]))
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Model]:
+    kinds: dict[str, dict[str, Any]] = {
+        "plain": {},
+        "masked": {"mask": "input", "outside": "copy"},
+        "larger": {"scale": 2},
+        "labels": {"source_mode": "labels", "classes": 3},
+    }
+    at = tmp_path_factory.mktemp("models")
+    return {kind: Model(bundle(at / kind, **about), device="cpu") for kind, about in kinds.items()}
+
+
+@pytest.mark.parametrize("case", UNFIT)
+def test_what_does_not_fit_a_model_is_a_data_error(models: dict[str, Model], case: str) -> None:
+    kind, given, said = UNFIT[case]
+    with pytest.raises(DataError, match=re.escape(said)):
+        models[kind](*given())  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        ({"key": "a", "clean": Image.new("F", (8, 8))}, DataError, "floating point"),
+        ({"key": "a", "clean": None}, DataError, "NoneType"),
+        ({"key": "a", "clean": "a.png"}, DataError, "Image.open"),
+        ({"key": "a", "clean": np.zeros((8, 8, 4), np.uint8)}, DataError, "alpha"),
+        ({"key": "a", "clean": RGB8, "draw": -1}, ConfigError, "draw=-1"),
+        ({"key": "a", "clean": RGB8, "draw": 0.5}, ConfigError, "draw=0.5"),
+        ({"key": Path("a"), "clean": RGB8}, ConfigError, "key="),
+    ],
+)
+def test_what_makes_no_pair_is_refused(given: dict[str, Any], error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=re.escape(said)):
+        Pairs("blur")(**given)
+
+
+@pytest.mark.parametrize(
+    "key", [{"tile": "x"}, {"tile": 8.5}, {"tile": -1}, {"tile": True}, {"ensemble": "no"}, {"path": None}]
+)
+def test_keys_of_another_kind_are_refused(tmp_path: Path, key: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"{next(iter(key))}="):
+        Model(**{"path": tmp_path, "device": "cpu", **key})
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16B", "I"])
+def test_deep_grey_is_made_colour_of_8_bits(models: dict[str, Model], mode: str) -> None:
+    made = models["plain"](GREY16 if mode == "I;16" else Image.new(mode, (8, 8), 514))
+    assert made.mode == "RGB"
+    deep = models["plain"](np.full((8, 8, 1), 514, np.uint16))
+    assert np.abs(np.asarray(made) - deep / 257).max() <= 0.5
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_batches_of_any_float_type_are_those_of_float32(models: dict[str, Model], dtype: torch.dtype) -> None:
+    batch = torch.rand(2, 3, 8, 8).to(dtype)
+    made = models["plain"](batch)
+    assert made.dtype == torch.float32
+    assert torch.equal(made, models["plain"](batch.float()))
+    slack = torch.full((1, 3, 8, 8), 1 + 1e-6)
+    assert models["plain"](slack).shape == slack.shape, "rounding is no mistake of the caller's"
+
+
+def test_masks_are_read_and_obeyed_as_translate_does(models: dict[str, Model]) -> None:
+    photo, half = draw_picture(1, 8, 8), MASK.copy()
+    half[:4] = 0
+    green = np.zeros((8, 8, 3), np.uint8)
+    green[..., 1] = half
+    for kind in ("plain", "masked"):
+        made = models[kind](photo, half)
+        assert np.array_equal(made[:4], photo[:4])
+        assert not np.array_equal(made[4:], photo[4:])
+        for same in (green, Image.fromarray(green), half.astype(np.uint16) * 257, Image.fromarray(half)):
+            assert np.array_equal(models[kind](photo, same), made)
+    assert not np.array_equal(models["plain"](photo)[:4], photo[:4])
+
+
+def test_addresses_and_transparency_are_those_of_the_verb() -> None:
+    noise, photo = Pairs("noise", seed=5), draw_picture(0, 8, 8)
+    assert np.array_equal(noise("a", photo, draw=np.int64(3))[0], noise("a", photo, draw=3)[0])
+    clear = Image.fromarray(np.dstack([photo, np.zeros((8, 8), np.uint8)]))
+    assert (noise("a", clear)[1] == 255).all()
+
+
 def test_pairs_in_memory_are_those_of_the_verb(photos: Path, tmp_path: Path, cli: Cli) -> None:
     out = tmp_path / "pairs"
     keys = [f"source={photos}", f"out={out}", "recipe=lowres", "seed=5", "workers=0"]
@@ -176,6 +299,8 @@ def test_the_example_degradation_and_method_keep_their_contracts(monkeypatch: py
 def test_training_is_refused_as_the_verb_refuses_it(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="leave it out"):
         train(tmp_path / "run", "run.dir=x")
+    with pytest.raises(ConfigError, match="KEY=VALUE"):
+        train(tmp_path / "run", 5)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="did you mean batch_size"):
         train(tmp_path / "run", f"data.root={photos}", "train.batch_sise=3")
     with pytest.raises(DataError):

@@ -321,6 +321,7 @@ def test_recomputing_is_asked_for_in_a_run(photos: Path, tmp_path: Path, cli: Cl
 # --- compiling
 
 
+@pytest.mark.slow
 def test_compiling_is_in_place_and_copies_are_plain(
     photos: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:

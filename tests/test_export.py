@@ -115,6 +115,7 @@ def test_a_run_becomes_a_graph_of_any_size(tmp_path: Path, cli: Cli) -> None:
     assert out.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_program_of_torch_export(tmp_path: Path) -> None:
     network, out = drawn(SRResNet(width=2, blocks=1)), tmp_path / "model.pt2"
     made = write_program(network, card_of(network, task="large"), out)

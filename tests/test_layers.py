@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "gantrans"
 LAYERS = [
     {"__main__", "api"},
+    {"api_checks"},
     {"cli"},
     {"build", "report"},
     {"training", "evaluation"},

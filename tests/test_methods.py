@@ -29,6 +29,7 @@ from gantrans.methods.superres import SuperRes
 from gantrans.nets.patchgan import PatchGAN
 from gantrans.nets.resnet import ResNetGenerator
 from gantrans.types import Batch, Networks, Shapes
+from tests.conftest import some
 from tests.steps import train_steps
 
 SIDE = 16
@@ -191,7 +192,7 @@ def test_the_table_of_arguments_is_complete() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "argument"), [(n, a) for n, arguments in ARGUMENTS.items() for a in arguments]
+    ("name", "argument"), some((n, a) for n, arguments in ARGUMENTS.items() for a in arguments)
 )
 def test_each_argument_has_an_effect(name: str, argument: str) -> None:
     def outcome(**given: object) -> list[dict[str, float]]:
@@ -376,7 +377,7 @@ def nce_by_hand(networks: Networks, given: Tensor, made: Tensor, *, mirrored: bo
     return total / len(maps_q)
 
 
-@pytest.mark.parametrize("name", ["cut", "fastcut"])
+@pytest.mark.parametrize("name", [pytest.param("cut", marks=pytest.mark.slow), "fastcut"])
 def test_twenty_steps_of_cut_match_a_hand_written_computation(name: str) -> None:
     fast = name == "fastcut"
     weight, patches = (10.0 if fast else 1.0), 12

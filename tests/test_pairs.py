@@ -870,6 +870,7 @@ def _kill_workers_while_pairs_are_made(source: Path, out: Path, kills: int, seed
     return hit
 
 
+@pytest.mark.slow
 def test_a_killed_server_of_workers_is_begun_anew(
     source: Path, tmp_path: Path, extra: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

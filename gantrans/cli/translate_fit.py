@@ -57,7 +57,7 @@ def with_masks(config: DictConfig, card: Card) -> Card:
         return card
     if card.mask == "input":
         return card
-    if card.source_mode != card.target_mode or card.scale > 1:
+    if card.source_mode != card.target_mode or card.target_mode == "labels" or card.scale > 1:
         raise ConfigError(
             f"masks={config.masks}: this model makes {card.target_mode} of {card.source_mode} at "
             f"{card.scale} times the size, so that nothing can be copied from the source; leave masks out"

@@ -9,8 +9,8 @@ from typing import Any, TextIO
 
 import numpy as np
 from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
-from tensorboard.plugins.hparams.plugin_data_pb2 import (  # pyright: ignore[reportAttributeAccessIssue]
-    HParamsPluginData,
+from tensorboard.plugins.hparams.plugin_data_pb2 import (
+    HParamsPluginData,  # pyright: ignore[reportAttributeAccessIssue]
 )
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import custom_scalars, hparams
