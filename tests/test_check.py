@@ -16,7 +16,7 @@ from PIL import Image
 from gantrans.check.layout import lookalikes
 from gantrans.check.scan import Facts, look_at
 from gantrans.check.twins import find_twins
-from tests.conftest import TINY, Cli, draw_picture
+from tests.conftest import TINY, Cli, draw_picture, some
 
 
 def save(path: Path, seed: int, height: int = 40, width: int = 44) -> Path:
@@ -110,7 +110,7 @@ def hashes(root: Path) -> dict[str, str]:
     return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in root.rglob("*") if p.is_file()}
 
 
-@pytest.mark.parametrize("make", [clean, paired, in_test_only, *FOLDERS], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("make", some([clean, paired, in_test_only, *FOLDERS]), ids=lambda f: f.__name__)
 def test_check_and_train_agree_and_a_list_mends(
     tmp_path: Path, cli: Cli, make: Callable[[Path], None]
 ) -> None:

@@ -467,8 +467,8 @@ def test_an_uncovered_picture_that_changes_is_found(
 def programs_of_all() -> list[Program]:
     """Each kind of call, on pictures of 8 and 16 bits."""
     found: dict[object, Program] = {}
-    for name, cls in CATALOGUE.items():
-        recipe = Recipe(name, cls(), "0" * 16)
+    for name, step in [*((name, cls()) for name, cls in CATALOGUE.items()), ("gray", Gray(by="lightness"))]:
+        recipe = Recipe(name, step, "0" * 16)
         params = recipe.draw(draws.generator("t", 1))
         for picture in (photo(8, 8), ranges.to_x01(photo(8, 8))):
             program = program_of(recipe, picture, params)

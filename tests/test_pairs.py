@@ -166,7 +166,7 @@ def test_bad_shares_are_refused(ratios: dict[str, float]) -> None:
 
 
 def test_pairs_never_import_torch() -> None:
-    code = "import sys; from gantrans.data import pairs; assert 'torch' not in sys.modules"
+    code = "import sys; from gantrans.pairs import generate; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -543,6 +543,8 @@ def test_keys_are_answered_with_what_is_accepted(source: Path, tmp_path: Path, c
     keys = [f"source={source}", f"out={tmp_path / 'out'}", "workers=0"]
     for verb, more in (("pairs", keys), ("check", [f"data.root={source}"])):
         answer = cli(verb, *more, "near_bits=abc")
+        assert answer.code == 2 and "near_bits=abc: accepted are whole numbers" in answer.err
+        answer = cli(verb, *more, "near_bits=13")
         assert answer.code == 2 and "accepted is a whole number from 0 to 12" in answer.err
     told = cli("pairs", *keys, "splits.train=8", "splits.val=1", "splits.test=1")
     assert "splits    sum to 10, not 1, and were taken as weights: train 80.0%, val 10.0%" in told.out

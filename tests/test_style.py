@@ -232,7 +232,7 @@ def plain(files: Path) -> bytes:
 
 @pytest.mark.parametrize(
     "change",
-    ["content=another.png", "style=another.png", "size=44", "size=null", "style_scale=0.85", "steps=3",
+    ["content=another.png", "style=another.png", "size=44", "size=null", "style_scale=1.5", "steps=3",
      "content_weight=50", "style_weight=1", "tv_weight=90", "weights=weights-1.pth", "colour=content",
      "start=noise"],
 )  # fmt: skip
