@@ -524,3 +524,11 @@ def test_a_run_inside_a_runs_folder_is_linked_beside_it(tmp_path: Path) -> None:
     link(find([tmp_path / "runs"]), tmp_path / "linked")
     assert sorted(p.name for p in (tmp_path / "linked").iterdir()) == ["A", "A__sub"]
     assert [p.name for p in (tmp_path / "runs/A/tensorboard").iterdir()] == ["events.out.tfevents.1"]
+
+
+def test_a_damaged_line_of_metrics_costs_itself_alone(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    lines = [json.dumps({"step": n, "split": "train"}).encode() for n in (1, 2, 9)]
+    path.write_bytes(b"\n".join([lines[0], b'{"step": 1, "spl\xff', lines[1], lines[2]]))
+    assert [kept["step"] for kept in sinks._truncate(path, 2)] == [1, 2]
+    assert path.read_bytes() == lines[0] + b"\n" + lines[1] + b"\n"

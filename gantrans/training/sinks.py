@@ -168,14 +168,14 @@ def _truncate(path: Path, step: int) -> list[dict[str, Any]]:
         return []
     kept: list[dict[str, Any]] = []
     lines: list[str] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             found = json.loads(line)
             if 0 < step >= int(found["step"]) and found["split"]:
                 lines.append(line)
                 kept.append(found)
         except (ValueError, KeyError, TypeError):
-            break  # a line cut short by a crash; all before it are whole
+            continue  # a line cut short by a crash, or damaged on the disk; all others are whole
     write_text_atomic(path, "".join(line + "\n" for line in lines))
     return kept
 
