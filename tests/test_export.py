@@ -184,7 +184,7 @@ def test_what_cannot_be_exported_is_said(tmp_path: Path, cli: Cli, monkeypatch: 
         importlib.util, "find_spec", lambda name, *a: None if name == "onnxruntime" else find(name, *a)
     )
     for code, said, *words in (
-        (2, "ONNX needs onnxruntime: pip install 'gantrans[onnx]'", "model=b", "out=n/x.onnx"),
+        (2, "onnxruntime: pip install 'gantrans[onnx]'", "model=b", "out=n/x.onnx"),
         (2, "accepted for format=auto are files that end in .onnx", "model=b", "out=n/x.trt"),
         (2, "accepted for format=onnx are files that end in .onnx", "model=b", "out=n/x.pt2", "format=onnx"),
         (2, "format=coreml: accepted are auto", "model=b", "out=n/x.onnx", "format=coreml"),
