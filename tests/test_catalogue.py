@@ -16,11 +16,12 @@ from omegaconf import DictConfig
 
 from gantrans.build.config import compose_verb
 from gantrans.build.factory import make
-from gantrans.build.method import DISCRIMINATORS, GENERATORS, build_method
+from gantrans.build.method import build_method
 from gantrans.build.places import conf_dir, sample_dir
 from gantrans.build.recipe import build_recipe
 from gantrans.methods.base import translators
 from gantrans.nets import catalogue
+from gantrans.nets.catalogue import DISCRIMINATORS, GENERATORS
 
 ROOT = Path(__file__).parent.parent
 

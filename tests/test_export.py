@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from gantrans.build.config import compose_verb
 from gantrans.build.factory import make
-from gantrans.build.method import GENERATORS
 from gantrans.bundles import export_graph
 from gantrans.bundles.bundle import Card, save_bundle
 from gantrans.bundles.export_check import TOLERANCE, compared, probes
@@ -24,6 +23,7 @@ from gantrans.bundles.export_graph import write_onnx, write_program
 from gantrans.errors import CheckpointError
 from gantrans.nets import catalogue
 from gantrans.nets.adain import AdaINGenerator
+from gantrans.nets.catalogue import GENERATORS
 from gantrans.nets.colorizer import Colorizer, Decolorizer
 from gantrans.nets.norm import set_norm_statistics
 from gantrans.nets.remover import MaskedUNet

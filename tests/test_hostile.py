@@ -26,10 +26,11 @@ from PIL import Image
 
 from gantrans.build.config import compose_verb
 from gantrans.build.factory import make
-from gantrans.build.method import DISCRIMINATORS, GENERATORS, METHODS
+from gantrans.build.method import METHODS
 from gantrans.bundles.bundle import JSON, Card, load_bundle, save_bundle
 from gantrans.errors import CheckpointError, ConfigError
 from gantrans.nets import catalogue
+from gantrans.nets.catalogue import DISCRIMINATORS, GENERATORS
 from gantrans.nets.superres import SRResNet
 from gantrans.nets.unet import UNet
 from gantrans.training import checkpoint

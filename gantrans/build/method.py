@@ -24,31 +24,11 @@ from gantrans.methods.pix2pix import Pix2Pix
 from gantrans.methods.style_adain import StyleAdaIN
 from gantrans.methods.style_fast import StyleFast
 from gantrans.methods.superres import SuperRes
-from gantrans.nets.adain import AdaINGenerator
 from gantrans.nets.arguments import checked
-from gantrans.nets.colorizer import Colorizer, Decolorizer
+from gantrans.nets.catalogue import DISCRIMINATORS, GENERATORS
 from gantrans.nets.init import init_weights
-from gantrans.nets.patchgan import MultiScalePatchGAN, PatchGAN, PixelGAN
-from gantrans.nets.pretrained_unet import PretrainedUNet
-from gantrans.nets.remover import MaskedUNet
-from gantrans.nets.resnet import ResNetGenerator
-from gantrans.nets.superres import RRDBNet, SRResNet
-from gantrans.nets.unet import UNet
-from gantrans.nets.unet_discriminator import UNetDiscriminator
 from gantrans.types import Shapes
 
-GENERATORS = (
-    UNet,
-    ResNetGenerator,
-    SRResNet,
-    RRDBNet,
-    Colorizer,
-    Decolorizer,
-    MaskedUNet,
-    AdaINGenerator,
-    PretrainedUNet,
-)
-DISCRIMINATORS = (PatchGAN, MultiScalePatchGAN, PixelGAN, UNetDiscriminator)
 METHODS = (Pix2Pix, CycleGAN, CUT, LearnedDegradation, Hybrid, SuperRes, Labelling, StyleFast, StyleAdaIN)
 LEARNS_FROM = ("pairs", "unpaired", "hybrid")
 

@@ -15,7 +15,7 @@ from torch import nn
 from gantrans.build.checks import check_numbers, steps
 from gantrans.build.data import RunData
 from gantrans.build.fleet import check_batch, check_devices
-from gantrans.build.method import GENERATORS, build_networks
+from gantrans.build.method import build_networks
 from gantrans.build.pace import set_pace
 from gantrans.build.transfer import depth_decay, freeze_steps, start_weights
 from gantrans.build.validation import without_targets
@@ -28,6 +28,7 @@ from gantrans.durations import parse_duration
 from gantrans.errors import ConfigError
 from gantrans.methods.base import Method, translators
 from gantrans.nets import catalogue
+from gantrans.nets.catalogue import GENERATORS
 from gantrans.nets.norm import synchronise_norm
 from gantrans.training.clock import Intervals
 from gantrans.training.ema import ema_copy

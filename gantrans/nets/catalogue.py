@@ -23,24 +23,19 @@ from gantrans.nets.superres import RRDBNet, SRResNet
 from gantrans.nets.unet import UNet
 from gantrans.nets.unet_discriminator import UNetDiscriminator
 
-CLASSES: dict[str, type[nn.Module]] = {
-    cls.__name__: cls
-    for cls in (
-        UNet,
-        ResNetGenerator,
-        SRResNet,
-        RRDBNet,
-        Colorizer,
-        Decolorizer,
-        MaskedUNet,
-        PatchGAN,
-        MultiScalePatchGAN,
-        PixelGAN,
-        UNetDiscriminator,
-        AdaINGenerator,
-        PretrainedUNet,
-    )
-}
+GENERATORS: tuple[type[nn.Module], ...] = (
+    UNet,
+    ResNetGenerator,
+    SRResNet,
+    RRDBNet,
+    Colorizer,
+    Decolorizer,
+    MaskedUNet,
+    AdaINGenerator,
+    PretrainedUNet,
+)
+DISCRIMINATORS: tuple[type[nn.Module], ...] = (PatchGAN, MultiScalePatchGAN, PixelGAN, UNetDiscriminator)
+CLASSES = {cls.__name__: cls for cls in (*GENERATORS, *DISCRIMINATORS)}
 MOST_PARAMETERS = 1_000_000_000  # 4 GB in float32; the largest of the papers has 54 M
 
 
