@@ -14,6 +14,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from gantrans.build.config import compose_verb
+from gantrans.cli.board_runs import find
 from gantrans.cli.main import VERBS
 from gantrans.errors import Interrupted
 from tests.conftest import TINY, Cli, some
@@ -183,7 +184,9 @@ def test_a_sweep_makes_one_run_for_each_value(
     before = sys.argv
     answer = cli("train", "-m", *arguments)
     assert answer.code == 0, answer
-    runs = sorted(Path("runs").glob("restore-*/config.yaml"))
+    (sweep,) = Path("runs").iterdir()
+    runs = sorted(sweep.glob("run-*/config.yaml"))
+    assert [*find([sweep])] == ["run-0", "run-1"], "and so `gantrans board` finds them"
     configs = [OmegaConf.load(path) for path in runs]
     assert sorted(c.seed for c in configs) == [1, 2]
     assert all(c.recipe.name == "soft" for c in configs)

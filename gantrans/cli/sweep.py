@@ -76,7 +76,7 @@ def _job(
     def job(config: DictConfig) -> float | None:
         given = list(HydraConfig.get().overrides.task)
         try:
-            config = complete(config, recipe_file, given)
+            config = _within(complete(config, recipe_file, given))
             require(config)
             return task(config, given + ([f"recipe={recipe_file}"] if recipe_file else []))
         except Interrupted as error:
@@ -86,6 +86,16 @@ def _job(
             raise KeyboardInterrupt from error  # Hydra would go on with the next job otherwise
 
     return job
+
+
+def _within(config: DictConfig) -> DictConfig:
+    """A run that was given no folder lies in the sweep's, by its number, so that one name finds them all."""
+    from hydra.core.hydra_config import HydraConfig
+
+    hydra = HydraConfig.get()
+    if "run" in config and config.run.dir is None:
+        config.run.dir = str(Path(hydra.sweep.dir) / f"run-{hydra.job.num}")
+    return config
 
 
 def _sought(overrides: list[str], config: DictConfig) -> list[str]:
