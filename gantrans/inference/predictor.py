@@ -23,6 +23,8 @@ from gantrans.inference.rendering import render, stacked
 from gantrans.inference.source import Output, Source
 from gantrans.nets.norm import set_norm_statistics, whole_picture_norms
 
+MEASURED_PX = 96  # a side; on smaller pictures, layers of a quarter of it choose other ways to convolve
+
 
 class Predictor:
     """pixels (H, W, C) uint8 or uint16 -> pixels (H * scale, W * scale, C') of the same dtype.
@@ -103,8 +105,10 @@ class Predictor:
         """A batch (N, C, H, W) in [0, 1] -> the same range, clipped, float32, on the run's device."""
         with torch.inference_mode(), self.core.autocast:
             x11 = ranges.x11_from_x01(source_x01.to(self.core.device))
+            needed = source_x01[:, 0].numel() * (self._bytes_per_px or memory.USUAL_BYTES_PER_PX)
             del source_x01  # a tile's room, where nobody else holds it
-            output = self.network(x11.contiguous(memory_format=self.core.memory_format))
+            with memory.tidied(self.network, needed if self.core.device.type == "cpu" else 0):
+                output = self.network(x11.contiguous(memory_format=self.core.memory_format))
         return ranges.x01_from_x11(output.float()).clamp_(0, 1)
 
     def _answer(self, parts: list[np.ndarray]) -> np.ndarray:
@@ -178,7 +182,7 @@ class Predictor:
     def _most_px(self) -> int:
         if self._bytes_per_px is None:
             channels = self.card.channels(self.card.source_mode) + (self.card.mask == "input")
-            side = max(64, 2 * grid_of(self.network)[0])
+            side = max(MEASURED_PX, 2 * grid_of(self.network)[0])
             self._bytes_per_px = memory.bytes_per_px(self.network, self.predict_x01, channels, side)
         return int(memory.budget_bytes(self.core.device) / (self._bytes_per_px * memory.OVERHEAD))
 
