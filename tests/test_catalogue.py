@@ -71,6 +71,11 @@ def test_any_choice_fits_an_experiment(group: str) -> None:
     assert chosen == alone(group, name)
 
 
+def channels_in(generator: str) -> int:
+    """Grey for those that give it colours, a mask beside colours for holes."""
+    return 1 if generator.startswith("colorizer") else 4 if generator in ("inpainter", "eraser") else 3
+
+
 @pytest.mark.parametrize("name", names("generator"))
 def test_the_parameters_in_a_header_are_those_of_the_network(name: str) -> None:
     text = (conf_dir() / "generator" / f"{name}.yaml").read_text()
@@ -78,7 +83,7 @@ def test_the_parameters_in_a_header_are_those_of_the_network(name: str) -> None:
     if said is None:
         return
     with torch.device("meta"):
-        given = 1 if name.startswith("colorizer") else 3
+        given = channels_in(name)
         node = alone("generator", name)
         network = make(node, "generator", GENERATORS, [], in_channels=given, out_channels=3)
     found = sum(p.numel() for p in network.parameters()) / 1e6
@@ -89,7 +94,7 @@ def test_the_parameters_in_a_header_are_those_of_the_network(name: str) -> None:
 def test_every_generator_builds_and_describes_itself(name: str) -> None:
     node = compose_verb("train", ["data.root=x", f"generator={name}"]).generator
     with torch.device("meta"):
-        given = 1 if name.startswith("colorizer") else 3
+        given = channels_in(name)
         network = make(node, "generator", GENERATORS, [], in_channels=given, out_channels=3)
         again = catalogue.build(catalogue.describe(network))
     shapes = {key: value.shape for key, value in network.state_dict().items()}

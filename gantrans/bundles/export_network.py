@@ -19,6 +19,7 @@ from gantrans.kernels.conv import set_fast
 from gantrans.nets.adain import HALVINGS, AdaINGenerator, adain
 from gantrans.nets.colorizer import Colorizer, Decolorizer
 from gantrans.nets.guided import guided_upsample
+from gantrans.nets.inpainter import Inpainter
 from gantrans.nets.norm import EPS, BatchNorm, InstanceNorm
 from gantrans.nets.pretrained_unet import PretrainedUNet
 from gantrans.nets.remover import MaskedUNet
@@ -55,7 +56,7 @@ def _on_grid(network: nn.Module) -> nn.Module:
         return network
     if isinstance(network, MaskedUNet):
         return _OnGrid(network, 2**network.unet.depth, 1)
-    if isinstance(network, UNet):
+    if isinstance(network, UNet | Inpainter):
         return _OnGrid(network, 2**network.depth, 1)
     if isinstance(network, ResNetGenerator):
         cell = 2**network.downs

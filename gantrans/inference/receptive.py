@@ -14,6 +14,7 @@ from gantrans.nets import catalogue
 from gantrans.nets.adain import AdaINGenerator
 from gantrans.nets.attention import SelfAttention
 from gantrans.nets.colorizer import Colorizer
+from gantrans.nets.inpainter import Inpainter
 from gantrans.nets.norm import InstanceNorm
 from gantrans.nets.pretrained_unet import PretrainedUNet
 from gantrans.nets.resnet import ResNetGenerator
@@ -69,7 +70,7 @@ def _whole(network: nn.Module) -> str:
 def grid_of(network: nn.Module) -> tuple[int, int]:
     """(cell, least) of the network, as Reach has them; (0, 0) where they are not known."""
     for module in network.modules():
-        if isinstance(module, UNet):
+        if isinstance(module, UNet | Inpainter):
             return 2**module.depth, 1
         if isinstance(module, PretrainedUNet):
             return CELL, 2 * CELL

@@ -42,7 +42,12 @@ def render(
 
     if len(layout.tiles) == 1 or not whole_picture_norms(network):
         for tile in _shown(layout, ""):
-            put(tile)
+            if output.copied and not source.covers(*_places(tile, source)):
+                output.keep(
+                    *_places(tile, source)
+                )  # a few holes in a large photo cost no more than they must
+            else:
+                put(tile)
         return 1
     with WholePicture(network, half=half) as norms:
         final = False
@@ -79,6 +84,17 @@ def _put(y01: np.ndarray, tile: Tile, source: Source, output: Output, turn: Turn
         output.put(kept, rows, cols)
         return
     turned(output.sum, turn)[rows, cols] += kept * (share * down[:, None, None] * along[:, None])
+
+
+def _places(tile: Tile, source: Source) -> tuple[slice, slice]:
+    """Where in the source, not padded, the pixels lie that a tile gives."""
+    rows, cols = (
+        slice(*(min(max(at - before, 0), side) for at in (span.keep_first, span.keep_last)))
+        for span, (before, _), side in zip(
+            (tile.rows, tile.cols), source.margins, (source.height, source.width), strict=True
+        )
+    )
+    return rows, cols
 
 
 def _kept(span: Span, margin: int, side: int, scale: int) -> tuple[slice, slice, np.ndarray]:

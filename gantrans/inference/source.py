@@ -65,6 +65,10 @@ class Source:
             return pixels
         return colour.to_rgb(pixels) if self.card.source_mode == "rgb" else colour.to_grey(pixels)
 
+    def covers(self, rows: slice, cols: slice) -> bool:
+        """Whether the mask covers anything there."""
+        return self.mask is None or bool(self.mask[rows, cols].any())
+
     def _part(self, top: int, bottom: int, left: int, right: int) -> np.ndarray:
         if self.factor == 1:
             return self._x01(slice(top, bottom), slice(left, right))
@@ -120,6 +124,11 @@ class Output:
             given = self.source.given(rows, cols)
             made = np.where(self.source.mask[rows, cols] > 0, made, given)
         self.pixels[rows, cols] = made
+
+    def keep(self, rows: slice, cols: slice) -> None:
+        """A part that comes out as it is."""
+        if self.sum is None:  # what is summed up takes the source's pixels at the end
+            self.pixels[rows, cols] = self.source.given(rows, cols)
 
     def finish(self, strip: int = 64) -> np.ndarray:
         """The pixels, once every part was given."""

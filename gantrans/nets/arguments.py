@@ -23,7 +23,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "upsample": ("pixelshuffle", "resize"),
     "encoder": ("plain", "resnet34"),
 }
-SWITCHES = ("dropout", "residual", "spectral", "antialias", "attention", "pretrained")
+SWITCHES = ("dropout", "residual", "spectral", "antialias", "attention", "pretrained", "translucent")
 
 
 def checked(**arguments: Any) -> dict[str, Any]:

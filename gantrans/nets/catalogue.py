@@ -15,6 +15,7 @@ from torch import nn
 
 from gantrans.nets.adain import AdaINGenerator
 from gantrans.nets.colorizer import Colorizer, Decolorizer
+from gantrans.nets.inpainter import Inpainter
 from gantrans.nets.patchgan import MultiScalePatchGAN, PatchGAN, PixelGAN
 from gantrans.nets.pretrained_unet import PretrainedUNet
 from gantrans.nets.remover import MaskedUNet
@@ -31,6 +32,7 @@ GENERATORS: tuple[type[nn.Module], ...] = (
     Colorizer,
     Decolorizer,
     MaskedUNet,
+    Inpainter,
     AdaINGenerator,
     PretrainedUNet,
 )
