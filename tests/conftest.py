@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,14 +63,38 @@ def draw_picture(seed: int, height: int = 40, width: int = 44) -> np.ndarray:
     return picture
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
+def save_photos(folder: Path) -> Path:
     """Five clean pictures of unequal sizes."""
-    folder = tmp_path / "photos"
     folder.mkdir()
     for i in range(5):
         Image.fromarray(draw_picture(i, 40 + i, 44 + 3 * i)).save(folder / f"photo-{i}.png")
     return folder
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return save_photos(tmp_path / "photos")
+
+
+class Finished(NamedTuple):
+    """A run that went through to its end, which many tests look at: only a copy of it may be changed."""
+
+    photos: Path
+    run: Path
+    out: str  # what it said
+
+    def copy(self, to: Path) -> Path:
+        return Path(shutil.copytree(self.run, to))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The tiniest run on `photos`, made once."""
+    folder = tmp_path_factory.mktemp("finished")
+    photos, run = save_photos(folder / "photos"), folder / "run"
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        assert main(["train", *TINY, f"data.root={photos}", f"run.dir={run}"]) == 0
+    return Finished(photos, run, said.getvalue())
 
 
 @pytest.fixture

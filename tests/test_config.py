@@ -19,42 +19,41 @@ from gantrans.cli.main import VERBS
 from gantrans.errors import Interrupted
 from tests.conftest import TINY, Cli, some
 
+MISTAKES = [
+    ("train.batch_sise=3", "did you mean batch_size?"),
+    ("train.batch_size=many", "train.batch_size=many: accepted are whole numbers"),
+    ("train.batch_size=0", "train.batch_size=0: accepted: 1 or more"),
+    ("generator.widht=3", "did you mean width?"),
+    ("+generator.radius=3", "UNet has no parameter 'radius'"),
+    ("generator.width=wide", "width='wide': accepted are whole numbers"),
+    ("generator._target_=os.system", "_target_=os.system: accepted are gantrans.nets.unet.UNet"),
+    ("method.gan=wgna", "accepted are vanilla, lsgan, hinge, wgan"),
+    ("experiment=restor", "did you mean restore?"),
+    ("recipe=crapify", "did you mean crappify?"),
+    ("recipe=nowhere.yaml", "recipe=nowhere.yaml: cannot be read"),
+    ("train.total=5", "200ep (epochs)"),
+    ("val.every=2h", "only train.total takes a time"),
+    ("core.device=tpu", "accepted are auto, cpu, cuda"),
+    ("core.precision=fp8", "accepted are auto, fp32, tf32, bf16, fp16"),
+    (
+        "core.processes=3",
+        "cannot share it evenly (core.processes=3, core.nodes=1); use train.batch_size=6 or 9",
+    ),
+    ("train.schedule=step", "accepted are constant, cosine, linear"),
+    ("val.best=fid", "accepted are psnr, ssim, what val.metrics adds, and null"),
+    ("data.cache_mib=-1", "data.cache_mib=-1: accepted: 0 (none) or more MiB, or null"),
+    ("data.resampler=cv2", "accepted are pillow, torch"),
+    ("data.layout=triples", "auto, clean, paired, shards, side_by_side, unpaired"),
+    ("nonsense", "takes key=value"),
+    ("--verbose", "takes key=value"),
+    ("val.every=[1", "input '[1'; write overrides as key=value"),
+    ("seed=${nowhere}", "seed: Interpolation key 'nowhere' not found"),
+    ("data.root=", "data.root= is empty; needed is a folder"),
+    ("run.dir=", "run.dir= is empty; needed is a folder"),
+]
 
-@pytest.mark.parametrize(
-    ("argument", "said"),
-    [
-        ("train.batch_sise=3", "did you mean batch_size?"),
-        ("train.batch_size=many", "train.batch_size=many: accepted are whole numbers"),
-        ("train.batch_size=0", "train.batch_size=0: accepted: 1 or more"),
-        ("generator.widht=3", "did you mean width?"),
-        ("+generator.radius=3", "UNet has no parameter 'radius'"),
-        ("generator.width=wide", "width='wide': accepted are whole numbers"),
-        ("generator._target_=os.system", "_target_=os.system: accepted are gantrans.nets.unet.UNet"),
-        ("method.gan=wgna", "accepted are vanilla, lsgan, hinge, wgan"),
-        ("experiment=restor", "did you mean restore?"),
-        ("recipe=crapify", "did you mean crappify?"),
-        ("recipe=nowhere.yaml", "recipe=nowhere.yaml: cannot be read"),
-        ("train.total=5", "200ep (epochs)"),
-        ("val.every=2h", "only train.total takes a time"),
-        ("core.device=tpu", "accepted are auto, cpu, cuda"),
-        ("core.precision=fp8", "accepted are auto, fp32, tf32, bf16, fp16"),
-        (
-            "core.processes=3",
-            "cannot share it evenly (core.processes=3, core.nodes=1); use train.batch_size=6 or 9",
-        ),
-        ("train.schedule=step", "accepted are constant, cosine, linear"),
-        ("val.best=fid", "accepted are psnr, ssim, what val.metrics adds, and null"),
-        ("data.cache_mib=-1", "data.cache_mib=-1: accepted: 0 (none) or more MiB, or null"),
-        ("data.resampler=cv2", "accepted are pillow, torch"),
-        ("data.layout=triples", "auto, clean, paired, shards, side_by_side, unpaired"),
-        ("nonsense", "takes key=value"),
-        ("--verbose", "takes key=value"),
-        ("val.every=[1", "input '[1'; write overrides as key=value"),
-        ("seed=${nowhere}", "seed: Interpolation key 'nowhere' not found"),
-        ("data.root=", "data.root= is empty; needed is a folder"),
-        ("run.dir=", "run.dir= is empty; needed is a folder"),
-    ],
-)
+
+@pytest.mark.parametrize(("argument", "said"), some(MISTAKES, every=2))
 def test_a_mistake_names_the_key_and_what_is_accepted(
     photos: Path, tmp_path: Path, cli: Cli, argument: str, said: str
 ) -> None:
@@ -98,14 +97,27 @@ def test_help_does_not_import_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 
-@pytest.mark.parametrize(
-    "odd",
-    ["a b (1), it's [x]=y ü", "~/x", "C:\\photos\\", "a\\'b\\\\", "1e3", "007", "true", 'say "it"', "'tis"],
-)
-def test_paths_are_taken_as_they_are(odd: str) -> None:
-    config = compose_verb("train", ["experiment=restore", f"data.root={odd}", f"run.dir={odd}"])
-    assert config.data.root == config.run.dir == odd
-    assert compose_verb("translate", [f"source={odd}"]).source == odd
+def test_paths_are_taken_as_they_are() -> None:
+    odd = [
+        "a b (1), it's [x]=y ü",
+        "~/x",
+        "C:\\photos\\",
+        "a\\'b\\\\",
+        "1e3",
+        "007",
+        "true",
+        'say "it"',
+        "'tis",
+    ]
+    keys = ("data.root", "data.targets", "data.unpaired", "data.quarantine", "run.dir", "train.init_from")
+    for verb, places, words in (
+        ("train", keys, odd[:6]),
+        ("train", keys, odd[3:]),
+        ("translate", ("source", "out", "model", "masks"), odd[::2]),
+    ):
+        given = dict(zip(places, words, strict=False))
+        config = compose_verb(verb, [f"{key}={word}" for key, word in given.items()])
+        assert {key: OmegaConf.select(config, key) for key in given} == given
 
 
 def test_the_home_folder_is_known_where_config_files_are_named(
@@ -195,25 +207,25 @@ def test_a_sweep_makes_one_run_for_each_value(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["my photos", "runs", "soft.yaml"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "said"),
-    [
-        (["data.root=nowhere"], 3, "data error"),
-        (["data.root=PHOTOS", "run.dir=one"], 6, "already holds a run"),
-        (["data.root=PHOTOS", "train.batch_sise=3"], 2, "did you mean batch_size?"),
-        (
-            ["data.root=PHOTOS", "train.batch_size=1,many"],
-            2,
-            "train.batch_size=many: accepted are whole numbers",
-        ),
-        (["data.root=PHOTOS", "train.schedule=step"], 2, "accepted are constant"),
-        (["data.root=PHOTOS", "val.every=[1"], 2, "write overrides as key=value"),
-        (["data.root=PHOTOS", "recipe=a.yaml,b.yaml"], 2, "one recipe file"),
-        (["data.root=PHOTOS", "hydra/launcher=nowhere"], 2, "no such hydra/launcher"),
-        (["data.root=PHOTOS", "--cfg", "job"], 2, "leave out --multirun"),
-        (["seed=3"], 2, "missing: data.root"),
-    ],
-)
+SWEEPS = [
+    (["data.root=nowhere"], 3, "data error"),
+    (["data.root=PHOTOS", "run.dir=one"], 6, "already holds a run"),
+    (["data.root=PHOTOS", "train.batch_sise=3"], 2, "did you mean batch_size?"),
+    (
+        ["data.root=PHOTOS", "train.batch_size=1,many"],
+        2,
+        "train.batch_size=many: accepted are whole numbers",
+    ),
+    (["data.root=PHOTOS", "train.schedule=step"], 2, "accepted are constant"),
+    (["data.root=PHOTOS", "val.every=[1"], 2, "write overrides as key=value"),
+    (["data.root=PHOTOS", "recipe=a.yaml,b.yaml"], 2, "one recipe file"),
+    (["data.root=PHOTOS", "hydra/launcher=nowhere"], 2, "no such hydra/launcher"),
+    (["data.root=PHOTOS", "--cfg", "job"], 2, "leave out --multirun"),
+    (["seed=3"], 2, "missing: data.root"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "said"), some(SWEEPS))
 def test_a_sweep_fails_as_a_single_run_does(
     photos: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch,
     arguments: list[str], code: int, said: str,
@@ -332,7 +344,7 @@ EFFECTS = [
 BASE = [
     "train.total=3step",
     "train.save_every=1step",
-    "val.every=1step",
+    "val.every=3step",
     "log.every=1step",
     "data.val_fraction=0.5",
     "generator.residual=false",
@@ -492,14 +504,15 @@ def test_how_often_the_restraints_act(
 
     def numbers(run: str, *more: str) -> str:
         keys = [*TINY, *BASE, f"data.root={folder / 'photos'}", f"run.dir={tmp_path / run}", *more]
+        keys += ["train.total=2step", "val.every=9step"]
         assert cli("train", *keys).code == 0
         return outcome(tmp_path / run)[0]
 
-    lazy = [numbers(f"r{n}", "adversary.r1=1", f"adversary.r1_every={n}") for n in (1, 2)]
-    assert lazy[0] != lazy[1]
-    often = [numbers(f"p{p}", "adversary.augment=[cutout]", f"adversary.augment_p={p}") for p in (0.2, 1)]
-    assert often[0] != often[1]
-    assert "D_augment_p" in numbers("ada", "adversary.augment=[cutout]", "adversary.augment_p=null")
+    both = ["adversary.r1=1", "adversary.augment=[cutout]", "adversary.r1_every=1", "adversary.augment_p=0.2"]
+    plain = numbers("plain", *both)
+    assert numbers("lazy", *both, "adversary.r1_every=2") != plain
+    assert numbers("often", *both, "adversary.augment_p=1") != plain
+    assert "D_augment_p" in numbers("ada", *both, "adversary.augment_p=null")
 
 
 def test_core_keys_act() -> None:

@@ -28,7 +28,7 @@ from gantrans.nets.features import squeezenet_features
 from gantrans.nets.remover import MaskedUNet
 from gantrans.nets.unet import UNet
 from gantrans.training.validate import PairValidation
-from tests.conftest import Answer, Cli, draw_picture
+from tests.conftest import Answer, Cli, draw_picture, some
 
 SIZE = (48, 52)
 CHEAP = ["metrics=[psnr,ssim]", "device=cpu"]
@@ -414,30 +414,36 @@ def test_a_class_that_a_model_does_not_know_costs_only_its_file(folders: Path, c
 
 @pytest.mark.parametrize(
     ("keys", "code", "said"),
-    [
-        ("targets=T", 2, "give either model=RUN source=DIR, or outputs=DIR"),
-        ("outputs=O", 2, "missing: targets"),
-        ("model=O outputs=O targets=T", 2, "give either"),
-        ("model=O targets=T", 2, "give source=DIR too"),
-        ("model=M source=O targets=T", 4, "neither a run folder nor a bundle"),
-        ("outputs=nowhere targets=T", 3, "no such folder"),
-        ("outputs=F targets=T", 2, "is a file; give the folder that holds it"),
-        ("outputs=O targets=T metrics=[psrn]", 2, "did you mean psnr?"),
-        ("outputs=O targets=T metrics=[]", 2, "metrics=[] names none"),
-        ("outputs=O targets=T worst=-1", 2, "worst=-1: accepted: 0"),
-        ("outputs=O targets=T scale=0", 2, "scale=0: accepted are auto and whole numbers from 1"),
-        ("outputs=O targets=T shave=much", 2, "shave=much: accepted are auto"),
-        ("outputs=O targets=T weights=nowhere", 2, "weights=nowhere: no such folder"),
-        ("outputs=O targets=T paired=false metrics=[psnr]", 2, "psnr compares pairs"),
-        ("outputs=O targets=T labels=1", 2, "labels=1: accepted: 2 to 256"),
-        ("outputs=O targets=T labels=4 metrics=[psnr]", 2, "by metrics of their own"),
-        ("outputs=O targets=T ignore=3", 2, "give labels=N"),
-        ("outputs=O targets=T fid_resize=tf metrics=[psnr]", 2, "fid_resize=tf: accepted are pytorch-fid"),
-        ("outputs=O targets=T out=O", 2, "lies in outputs="),
-        ("outputs=O targets=T out=T/new", 2, "lies in targets="),
-        ("outputs=O targets=T device=tpu", 2, "accepted are auto, cpu, cuda"),
-        ("outputs=O targets=T metric=[psnr]", 2, "did you mean metrics?"),
-    ],
+    some(
+        [
+            ("targets=T", 2, "give either model=RUN source=DIR, or outputs=DIR"),
+            ("outputs=O", 2, "missing: targets"),
+            ("model=O outputs=O targets=T", 2, "give either"),
+            ("model=O targets=T", 2, "give source=DIR too"),
+            ("model=M source=O targets=T", 4, "neither a run folder nor a bundle"),
+            ("outputs=nowhere targets=T", 3, "no such folder"),
+            ("outputs=F targets=T", 2, "is a file; give the folder that holds it"),
+            ("outputs=O targets=T metrics=[psrn]", 2, "did you mean psnr?"),
+            ("outputs=O targets=T metrics=[]", 2, "metrics=[] names none"),
+            ("outputs=O targets=T worst=-1", 2, "worst=-1: accepted: 0"),
+            ("outputs=O targets=T scale=0", 2, "scale=0: accepted are auto and whole numbers from 1"),
+            ("outputs=O targets=T shave=much", 2, "shave=much: accepted are auto"),
+            ("outputs=O targets=T weights=nowhere", 2, "weights=nowhere: no such folder"),
+            ("outputs=O targets=T paired=false metrics=[psnr]", 2, "psnr compares pairs"),
+            ("outputs=O targets=T labels=1", 2, "labels=1: accepted: 2 to 256"),
+            ("outputs=O targets=T labels=4 metrics=[psnr]", 2, "by metrics of their own"),
+            ("outputs=O targets=T ignore=3", 2, "give labels=N"),
+            (
+                "outputs=O targets=T fid_resize=tf metrics=[psnr]",
+                2,
+                "fid_resize=tf: accepted are pytorch-fid",
+            ),
+            ("outputs=O targets=T out=O", 2, "lies in outputs="),
+            ("outputs=O targets=T out=T/new", 2, "lies in targets="),
+            ("outputs=O targets=T device=tpu", 2, "accepted are auto, cpu, cuda"),
+            ("outputs=O targets=T metric=[psnr]", 2, "did you mean metrics?"),
+        ]
+    ),
 )
 def test_mistakes_are_answered_in_one_line(folders: Path, cli: Cli, keys: str, code: int, said: str) -> None:
     places = {"O": folders / "outputs", "T": folders / "targets", "M": folders}

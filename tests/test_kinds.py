@@ -183,7 +183,8 @@ def test_a_run_is_measured_by_other_metrics_too(folder: Path, tmp_path: Path, cl
         "generator.norm=none",
         "data.source_mode=rgb",
     )
-    keys = (*keys, *TINY, "val.every=1step", "val.metrics=[lpips_squeeze]", "val.best=lpips_squeeze")
+    keys = (*keys, *TINY, "discriminator.width=2")
+    keys = (*keys, "val.every=1step", "val.metrics=[lpips_squeeze]", "val.best=lpips_squeeze")
     run = tmp_path / "run"
     answer = cli("train", *keys, f"run.dir={run}", f"val.weights={tmp_path}")
     assert answer.code == 0, answer.err

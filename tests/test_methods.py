@@ -1,15 +1,18 @@
-"""Unpaired methods and the hybrid as pure steps: who learns from what, the stated sums, and no waiting."""
+"""Unpaired methods and the hybrid as pure steps: who learns from what, and the stated sums.
+
+That no step waits for the device is in tests/test_no_sync.py.
+"""
 
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.nn.functional import softplus
 
 from gantrans.build.config import compose_verb
@@ -57,7 +60,7 @@ def networks_of(method: Method, *, width: int = 2) -> dict[str, nn.Module]:
     for role in method.roles:
         channels = sum(SHAPES[domain][0] for domain in role.sees)
         if role.kind == "generator":
-            made[role.name] = ResNetGenerator(channels, SHAPES[role.makes][0], width, blocks=2)
+            made[role.name] = ResNetGenerator(channels, SHAPES[role.makes][0], width, blocks=1)
         elif role.kind == "discriminator":
             made[role.name] = PatchGAN(channels, width, layers=1, norm="instance")
         else:
@@ -104,25 +107,6 @@ def test_the_generators_loss_is_the_sum_of_what_it_reports(name: str) -> None:
     loss, metrics = method.loss(phase, networks, batch_of(), shared)
     torch.testing.assert_close(loss.detach(), torch.stack(list(metrics.values())).sum())
     assert all(metric.startswith("G_") for metric in metrics)
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_no_method_waits_for_the_device(name: str) -> None:
-    with FakeTensorMode():
-        method = METHODS[name](restraint=EVERYTHING)
-        networks = networks_of(method)
-        shared = method.forward(networks, batch_of())
-        for phase in method.phases:
-            method.loss(phase, networks, batch_of(), shared)[0].backward()
-
-
-def test_a_history_that_decides_on_the_host_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gantrans.nets.pool import HistoryPool
-
-    honest = HistoryPool.forward
-    monkeypatch.setattr(HistoryPool, "forward", lambda pool, x: honest(pool, x) if pool.held < 2 else x)
-    with pytest.raises(DataDependentOutputException):
-        test_no_method_waits_for_the_device("cyclegan")
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -191,17 +175,24 @@ def test_the_table_of_arguments_is_complete() -> None:
         assert set(ARGUMENTS[name]) == set(inspect.signature(cls).parameters) - {"restraint", "copies", *LOOK}
 
 
+def outcome(name: str, **given: object) -> list[dict[str, float]]:
+    method = CLASSES[name](**{**GIVEN.get(name, {}), **given})
+    torch.manual_seed(0)
+    return train_steps(method, networks_of(method), [batch_of(seed=i) for i in range(6)])
+
+
+@functools.cache
+def plain(name: str) -> list[dict[str, float]]:
+    first = outcome(name)
+    assert first == outcome(name)
+    return first
+
+
 @pytest.mark.parametrize(
     ("name", "argument"), some((n, a) for n, arguments in ARGUMENTS.items() for a in arguments)
 )
 def test_each_argument_has_an_effect(name: str, argument: str) -> None:
-    def outcome(**given: object) -> list[dict[str, float]]:
-        method = CLASSES[name](**{**GIVEN.get(name, {}), **given})
-        torch.manual_seed(0)
-        return train_steps(method, networks_of(method), [batch_of(seed=i) for i in range(6)])
-
-    assert outcome() == outcome()
-    assert outcome(**{argument: ARGUMENTS[name][argument]}) != outcome()
+    assert outcome(name, **{argument: ARGUMENTS[name][argument]}) != plain(name)
 
 
 # --- super-resolution and labelling

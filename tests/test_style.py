@@ -422,16 +422,29 @@ ARGUMENTS = {"style": "another.png", "features": "vgg16", "weights": "weights-1.
              "content_weight": 5.0, "style_weight": 1.0, "tv_weight": 9.0}  # fmt: skip
 
 
+VGG = pytest.param("features", marks=pytest.mark.slow)  # made-up weights of 59 MB
+
+
 def test_the_table_of_arguments_is_complete() -> None:
     assert set(ARGUMENTS) == set(inspect.signature(StyleFast).parameters)
 
 
-@pytest.mark.parametrize("argument", ARGUMENTS)
-def test_each_argument_of_style_fast_has_an_effect(files: Path, argument: str) -> None:
-    def outcome(**given: Any) -> list[dict[str, float]]:
-        method = method_of(files, **given)
-        return train_steps(method, networks_of(method), [batch_of(), batch_of(1)])
+def fast_outcome(files: Path, **given: Any) -> list[dict[str, float]]:
+    method = method_of(files, **given)
+    return train_steps(method, networks_of(method), [batch_of(), batch_of(1)])
 
+
+@pytest.fixture(scope="module")
+def fast(files: Path) -> list[dict[str, float]]:
+    first = fast_outcome(files)
+    assert first == fast_outcome(files)
+    return first
+
+
+@pytest.mark.parametrize("argument", [*(a for a in ARGUMENTS if a != "features"), VGG])
+def test_each_argument_of_style_fast_has_an_effect(
+    files: Path, fast: list[dict[str, float]], argument: str
+) -> None:
     value: Any = ARGUMENTS[argument]
     if argument in ("style", "weights"):
         value = str(files / value)
@@ -439,8 +452,7 @@ def test_each_argument_of_style_fast_has_an_effect(files: Path, argument: str) -
     if argument == "features":
         torch.save(random_state("vgg16"), files / "vgg16-397923af.pth")
         given["weights"] = str(files / "vgg16-397923af.pth")
-    assert outcome() == outcome()
-    assert outcome(**given) != outcome()
+    assert fast_outcome(files, **given) != fast
     (files / "vgg16-397923af.pth").unlink(missing_ok=True)
 
 
@@ -592,18 +604,28 @@ ADAIN_ARGUMENTS = {"style": "style.png", "weights": "weights-1.pth", "content_we
                    "style_weight": 3.0, "tv_weight": 1.0}  # fmt: skip
 
 
-@pytest.mark.parametrize("argument", list(inspect.signature(StyleAdaIN).parameters))
-def test_each_argument_of_style_adain_has_an_effect(files: Path, argument: str) -> None:
-    def outcome(**given: Any) -> tuple[list[dict[str, float]], list[float]]:
-        method, networks = adain_of(files, **given)
-        history = train_steps(method, networks, [adain_batch(), adain_batch(1)])
-        with torch.no_grad():
-            return history, networks["generator"](x11(3)).flatten().tolist()
+Outcome = tuple[list[dict[str, float]], list[float]]
 
+
+def adain_outcome(files: Path, **given: Any) -> Outcome:
+    method, networks = adain_of(files, **given)
+    history = train_steps(method, networks, [adain_batch(), adain_batch(1)])
+    with torch.no_grad():
+        return history, networks["generator"](x11(3)).flatten().tolist()
+
+
+@pytest.fixture(scope="module")
+def adain(files: Path) -> Outcome:
+    first = adain_outcome(files)
+    assert first == adain_outcome(files)
+    return first
+
+
+@pytest.mark.parametrize("argument", list(inspect.signature(StyleAdaIN).parameters))
+def test_each_argument_of_style_adain_has_an_effect(files: Path, adain: Outcome, argument: str) -> None:
     value: Any = ADAIN_ARGUMENTS[argument]
     value = str(files / value) if argument in ("style", "weights") else value
-    assert outcome() == outcome()
-    assert outcome(**{argument: value}) != outcome()
+    assert adain_outcome(files, **{argument: value}) != adain
 
 
 def test_a_bundle_of_adain_needs_no_other_file(files: Path, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ from gantrans.training.depth import depth_groups, pretrained_part
 from gantrans.training.guard import NanGuard
 from gantrans.training.state import State
 from gantrans.training.step import build_optimizers, set_base_rate, train_step
-from tests.conftest import TINY, Cli
+from tests.conftest import TINY, Cli, Finished, some
 from tests.tape import TapeBackend
 from tests.test_graph import raw_batch, stepper_of
 from tests.test_training import assert_same, newest
@@ -429,22 +429,24 @@ RESNET = ("generator=unet_resnet34", "generator.width=4")
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize(
     ("keys", "expected"),
-    [
-        ((), 0),
-        (("train.freeze=3ep",), 30),
-        (("train.freeze=7step",), 7),
-        (("train.freeze=0.5", "train.total=5ep"), 25),
-        (("train.freeze=1", "train.total=5ep"), 50),
-        (("train.freeze=2",), "accepted are a share of train.total, above 0 to 1"),
-        (("train.freeze=soon",), "200ep (epochs)"),
-        (("train.freeze=2min",), "only train.total takes a time"),
-        (("train.freeze=0.5", "train.total=2min"), "has no number of them yet"),
-        (("train.freeze=1ep", "generator.pretrained=false"), "nothing is pretrained"),
-        (("train.freeze=1ep", "generator.pretrained=false", "train.init_from=x"), 10),
-        (("train.freeze=1ep", "generator=unet_light"), "UNet has no groups of layers"),
-        (("train.lr_decay_by_depth=2.6", "generator=unet_light"), "UNet has no groups of layers"),
-        (("train.lr_decay_by_depth=0.5",), "train.lr_decay_by_depth=0.5: accepted: 1"),
-    ],
+    some(
+        [
+            ((), 0),
+            (("train.freeze=3ep",), 30),
+            (("train.freeze=7step",), 7),
+            (("train.freeze=0.5", "train.total=5ep"), 25),
+            (("train.freeze=1", "train.total=5ep"), 50),
+            (("train.freeze=2",), "accepted are a share of train.total, above 0 to 1"),
+            (("train.freeze=soon",), "200ep (epochs)"),
+            (("train.freeze=2min",), "only train.total takes a time"),
+            (("train.freeze=0.5", "train.total=2min"), "has no number of them yet"),
+            (("train.freeze=1ep", "generator.pretrained=false"), "nothing is pretrained"),
+            (("train.freeze=1ep", "generator.pretrained=false", "train.init_from=x"), 10),
+            (("train.freeze=1ep", "generator=unet_light"), "UNet has no groups of layers"),
+            (("train.lr_decay_by_depth=2.6", "generator=unet_light"), "UNet has no groups of layers"),
+            (("train.lr_decay_by_depth=0.5",), "train.lr_decay_by_depth=0.5: accepted: 1"),
+        ]
+    ),
 )
 def test_freeze_is_a_number_of_steps_or_an_error(keys: tuple[str, ...], expected: int | str) -> None:
     config = config_of(*RESNET[: 1 if "generator=unet_light" in keys else 2], *keys)
@@ -705,9 +707,8 @@ def test_a_run_goes_on_from_another_runs_weights(photos: Path, tmp_path: Path, c
     )
 
 
-def test_a_discriminator_that_does_not_fit_starts_anew(photos: Path, tmp_path: Path, cli: Cli) -> None:
-    first = tmp_path / "first"
-    assert cli("train", *TINY, f"data.root={photos}", f"run.dir={first}", "train.total=1step").code == 0
+def test_a_discriminator_that_does_not_fit_starts_anew(finished: Finished) -> None:
+    first = finished.run
     saved = newest(first)["networks"]["discriminator"]
     networks, facts, _ = started(first)
     assert facts.keys() == {"path", "generator", "discriminator"}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import shutil
 from collections import Counter
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
+from gantrans.cli.main import main
 from gantrans.data.augment import Augment
 from gantrans.data.dataset import PairDataset
 from gantrans.data.layouts import Item, items_of
@@ -159,19 +163,41 @@ RUNS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def domains(tmp_path: Path) -> Path:
-    fill(tmp_path / "data" / "trainA", 5)
-    fill(tmp_path / "data" / "trainB", 3, start=20)
-    fill(tmp_path / "real", 4, start=40)
-    fill(tmp_path / "clean", 5, start=60)
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders that tests read; those that change them take a copy, `domains`."""
+    root = tmp_path_factory.mktemp("world")
+    fill(root / "data" / "trainA", 5)
+    fill(root / "data" / "trainB", 3, start=20)
+    fill(root / "real", 4, start=40)
+    fill(root / "clean", 5, start=60)
     for side in (40, 50, 60):
-        fill(tmp_path / "mixed", 0)
-        Image.fromarray(draw_picture(side, side, side)).save(tmp_path / "mixed" / f"{side}.png")
+        fill(root / "mixed", 0)
+        Image.fromarray(draw_picture(side, side, side)).save(root / "mixed" / f"{side}.png")
+    return root
+
+
+@pytest.fixture
+def domains(world: Path, tmp_path: Path) -> Path:
+    for name in ("data", "real", "clean", "mixed"):
+        shutil.copytree(world / name, tmp_path / name)
     return tmp_path
 
 
-def command(domains: Path, name: str, run: str, *more: str) -> list[str]:
+@pytest.fixture(scope="module")
+def whole(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Runs that nothing disturbed, by their names, each made once."""
+
+    @functools.cache
+    def made(name: str) -> Path:
+        run = tmp_path_factory.mktemp("whole") / name
+        assert main(command(world, name, run)) == 0
+        return run
+
+    return made
+
+
+def command(domains: Path, name: str, run: str | Path, *more: str) -> list[str]:
     paired = name.startswith("hybrid") or name == "nogan"
     root = domains / ("clean" if paired else "data")
     real = [f"data.unpaired={domains / 'real'}"] if name.startswith("hybrid") else []
@@ -182,48 +208,49 @@ def command(domains: Path, name: str, run: str, *more: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", some(RUNS))
-def test_every_method_resumes_bit_for_bit(domains: Path, cli: Cli, name: str) -> None:
+def test_every_method_resumes_bit_for_bit(
+    world: Path, whole: Callable[[str], Path], tmp_path: Path, cli: Cli, name: str
+) -> None:
     from tests.test_training import assert_same, newest
 
-    answer = cli(*command(domains, name, "whole"))
+    runs = (whole(name), tmp_path / "parts")
+    assert cli(*command(world, name, runs[1], "train.stop_at=3step")).code == 0
+    answer = cli("resume", runs[1], "train.stop_at=null", "data.workers=1")
     assert answer.code == 0, answer.err
-    assert cli(*command(domains, name, "parts", "train.stop_at=3step")).code == 0
-    answer = cli("resume", domains / "parts", "train.stop_at=null", "data.workers=1")
-    assert answer.code == 0, answer.err
-    whole, parts = newest(domains / "whole"), newest(domains / "parts")
-    assert_same(whole, parts)
-    lines = [(domains / run / "metrics.jsonl").read_bytes() for run in ("whole", "parts")]
+    undisturbed, parts = map(newest, runs)
+    assert_same(undisturbed, parts)
+    lines = [(run / "metrics.jsonl").read_bytes() for run in runs]
     assert lines[0] == lines[1]
-    strips = [(domains / run / "samples" / "step-000006.png").read_bytes() for run in ("whole", "parts")]
+    strips = [(run / "samples" / "step-000006.png").read_bytes() for run in runs]
     assert strips[0] == strips[1]
     if name == "cyclegan":
-        pool = whole["networks"]["target_pool"]
+        pool = undisturbed["networks"]["target_pool"]
         assert int(pool["held"]) == 4 and bool(pool["images"].any()), "the history is part of the state"
     if name == "restrained":
-        assert whole["networks"]["target_discriminator_augmenter"]["probability"] == 0.5
+        assert undisturbed["networks"]["target_discriminator_augmenter"]["probability"] == 0.5
 
 
-def test_a_history_that_is_not_resumed_is_noticed(domains: Path, cli: Cli) -> None:
+def test_a_history_that_is_not_resumed_is_noticed(
+    world: Path, whole: Callable[[str], Path], tmp_path: Path, cli: Cli
+) -> None:
     """The comparison above can fail: forget the history, and the continuation differs."""
     from gantrans.training import checkpoint
     from tests.test_training import assert_same, newest
 
-    assert cli(*command(domains, "cyclegan", "whole")).code == 0
-    assert cli(*command(domains, "cyclegan", "parts", "train.stop_at=4step")).code == 0
-    folder = domains / "parts" / "checkpoints"
+    run = tmp_path / "parts"
+    assert cli(*command(world, "cyclegan", run, "train.stop_at=4step")).code == 0
+    folder = run / "checkpoints"
     saved, state, _ = checkpoint.load_newest(folder)
     state["networks"]["target_pool"]["images"].zero_()
     checkpoint.save(folder, state, saved.step, saved.metrics)
-    assert cli("resume", domains / "parts", "train.stop_at=null").code == 0
+    assert cli("resume", run, "train.stop_at=null").code == 0
     with pytest.raises(AssertionError):
-        assert_same(newest(domains / "whole"), newest(domains / "parts"))
+        assert_same(newest(whole("cyclegan")), newest(run))
 
 
 def test_both_ways_of_a_cyclegan_translate(domains: Path, cli: Cli) -> None:
-    assert (
-        cli(*command(domains, "cyclegan", "run", "data.target_mode=grey", "method.lambda_identity=0")).code
-        == 0
-    )
+    keys = ["data.target_mode=grey", "method.lambda_identity=0", "train.total=2step"]
+    assert cli(*command(domains, "cyclegan", "run", *keys)).code == 0
     photos = domains / "data" / "trainA"
     for direction, mode in (("to_target", "L"), ("AtoB", "L"), ("to_source", "RGB"), ("BtoA", "RGB")):
         out = domains / direction
@@ -299,7 +326,7 @@ def test_the_way_back_from_colour_starts_exact_and_sees_one_pixel_at_a_time() ->
 
 
 def test_a_one_way_model_says_so(domains: Path, cli: Cli) -> None:
-    assert cli(*command(domains, "cut", "run")).code == 0
+    assert cli(*command(domains, "cut", "run", "train.total=1step")).code == 0
     keys = [f"model={domains / 'run'}", f"source={domains / 'real'}", f"out={domains / 'out'}"]
     answer = cli("translate", *keys, "direction=to_source")
     assert answer.code == 4
@@ -307,7 +334,7 @@ def test_a_one_way_model_says_so(domains: Path, cli: Cli) -> None:
 
 
 def test_exchanging_the_kinds_exchanges_the_ways(domains: Path, cli: Cli) -> None:
-    assert cli(*command(domains, "cyclegan", "run", "data.swap=true")).code == 0
+    assert cli(*command(domains, "cyclegan", "run", "data.swap=true", "train.total=1step")).code == 0
     provenance = json.loads((domains / "run" / "bundle" / "bundle.json").read_text())["provenance"]
     assert provenance["train_images"] == {"source": 2, "target": 4}
 
@@ -327,50 +354,50 @@ def test_a_moved_data_folder_is_no_other_data(domains: Path, cli: Cli) -> None:
     assert hashes[0] == hashes[1]
 
 
-@pytest.mark.parametrize(
-    ("name", "more", "code", "said"),
-    [
-        ("cyclegan", ["data.layout=paired"], 2, "this method learns from unpaired images"),
-        ("cyclegan", ["val.best=psnr"], 2, "no targets to compare with; set val.best=null"),
-        ("cyclegan", ["augment.crop=null"], 2, "pool=4 keeps images of one size: set augment.crop=N"),
-        ("cyclegan", ["data.unpaired=real"], 2, "only method=hybrid reads it"),
-        ("cyclegan", ["data.source_mode=grey"], 2, "source has 1 channels and target 3; set it to 0"),
-        ("cyclegan", ["data.targets=nowhere"], 3, "data.targets=nowhere: no such folder"),
-        ("cyclegan", ["method.pool=many"], 2, "pool=many: accepted are whole numbers"),
-        ("cut", ["augment.crop=null"], 2, "set augment.crop=N, or method.identity=false"),
-        ("cut", ["method.lambda_nce=0"], 2, "lambda_nce=0"),
-        ("cut", ["method.patches=2.5"], 2, "patches=2.5: accepted are whole numbers"),
-        ("cut", ["method.width=abc"], 2, "width=abc: accepted are whole numbers"),
-        ("cut", ["method.identity=3"], 2, "identity=3: accepted are true and false"),
-        ("cyclegan", ["method.lambda_source=abc"], 2, "lambda_source=abc: accepted are finite numbers"),
-        ("cyclegan", ["method.lambda_source=null"], 2, "lambda_source=None: accepted are finite numbers"),
-        ("cyclegan", ["data.targets=real"], 3, "holds both kinds itself (trainA/ + trainB/)"),
-        ("cyclegan", ["data.root=real", "data.targets=real"], 3, "3 more are sources and targets at once"),
-        ("hybrid", ["data.unpaired=clean"], 3, "are clean and bad at once"),
-        ("hybrid", ["method.lambda_tie=0"], 2, "lambda_tie=0 ties"),
-        ("cyclegan", ["method.pool=100000000"], 2, "whole numbers from 0 to 10000"),
-        ("cyclegan", ["method.gan=[a]"], 2, "accepted are vanilla"),
-        ("nogan", ["adversary.augment=[[colour]]"], 2, "augment: ['colour'] is not known"),
-        ("hybrid", ["augment.crop=null", "data.unpaired=mixed"], 3, "images of different sizes"),
-        ("nogan", ["adversary.augment_p=0.5"], 2, "augment_p=0.5 has nothing to act on"),
-        ("hybrid", ["data.unpaired=null"], 2, "missing: data.unpaired="),
-        ("hybrid", ["data.unpaired=nowhere"], 3, "data.unpaired=nowhere: no such folder"),
-        ("hybrid", ["recipe=lowres"], 2, "choose another recipe than lowres"),
-        ("hybrid", ["method.tie=rope"], 2, "accepted are cycle, nce"),
-        ("hybrid", ["data.layout=unpaired"], 2, "this method learns from pairs"),
-        ("nogan", ["data.targets=x"], 2, "only unpaired methods read it"),
-        ("nogan", ["train.stages=[{everyone:1}]"], 2, "train.stages[0]={'everyone': 1}: accepted is one of"),
-        ("nogan", ["train.stages=[{both:-1}]"], 2, "train.stages[0].both=-1: accepted are numbers above 0"),
-        ("nogan", ["train.stages=[7]"], 2, "train.stages[0]=7"),
-        ("nogan", ["train.total=1min"], 2, "give train.total in step, img or ep"),
-        ("nogan", ["adversary.smooth=0.7"], 2, "smooth=0.7"),
-        ("nogan", ["adversary.augment=[warp]"], 2, "adversary: augment: 'warp' is not known"),
-        ("nogan", ["adversary.augment_p=2"], 2, "adversary: augment_p=2"),
-        ("nogan", ["adversary.r1=-1"], 2, "adversary: r1=-1"),
-        ("nogan", ["method.gan=wgan"], 2, "set adversary.gradient_penalty=10"),
-        ("nogan", ["method.gan=hinge", "adversary.smooth=0.1"], 2, "has no labels"),
-    ],
-)  # fmt: skip
+MISTAKES = [
+    ("cyclegan", ["data.layout=paired"], 2, "this method learns from unpaired images"),
+    ("cyclegan", ["val.best=psnr"], 2, "no targets to compare with; set val.best=null"),
+    ("cyclegan", ["augment.crop=null"], 2, "pool=4 keeps images of one size: set augment.crop=N"),
+    ("cyclegan", ["data.unpaired=real"], 2, "only method=hybrid reads it"),
+    ("cyclegan", ["data.source_mode=grey"], 2, "source has 1 channels and target 3; set it to 0"),
+    ("cyclegan", ["data.targets=nowhere"], 3, "data.targets=nowhere: no such folder"),
+    ("cyclegan", ["method.pool=many"], 2, "pool=many: accepted are whole numbers"),
+    ("cut", ["augment.crop=null"], 2, "set augment.crop=N, or method.identity=false"),
+    ("cut", ["method.lambda_nce=0"], 2, "lambda_nce=0"),
+    ("cut", ["method.patches=2.5"], 2, "patches=2.5: accepted are whole numbers"),
+    ("cut", ["method.width=abc"], 2, "width=abc: accepted are whole numbers"),
+    ("cut", ["method.identity=3"], 2, "identity=3: accepted are true and false"),
+    ("cyclegan", ["method.lambda_source=abc"], 2, "lambda_source=abc: accepted are finite numbers"),
+    ("cyclegan", ["method.lambda_source=null"], 2, "lambda_source=None: accepted are finite numbers"),
+    ("cyclegan", ["data.targets=real"], 3, "holds both kinds itself (trainA/ + trainB/)"),
+    ("cyclegan", ["data.root=real", "data.targets=real"], 3, "3 more are sources and targets at once"),
+    ("hybrid", ["data.unpaired=clean"], 3, "are clean and bad at once"),
+    ("hybrid", ["method.lambda_tie=0"], 2, "lambda_tie=0 ties"),
+    ("cyclegan", ["method.pool=100000000"], 2, "whole numbers from 0 to 10000"),
+    ("cyclegan", ["method.gan=[a]"], 2, "accepted are vanilla"),
+    ("nogan", ["adversary.augment=[[colour]]"], 2, "augment: ['colour'] is not known"),
+    ("hybrid", ["augment.crop=null", "data.unpaired=mixed"], 3, "images of different sizes"),
+    ("nogan", ["adversary.augment_p=0.5"], 2, "augment_p=0.5 has nothing to act on"),
+    ("hybrid", ["data.unpaired=null"], 2, "missing: data.unpaired="),
+    ("hybrid", ["data.unpaired=nowhere"], 3, "data.unpaired=nowhere: no such folder"),
+    ("hybrid", ["recipe=lowres"], 2, "choose another recipe than lowres"),
+    ("hybrid", ["method.tie=rope"], 2, "accepted are cycle, nce"),
+    ("hybrid", ["data.layout=unpaired"], 2, "this method learns from pairs"),
+    ("nogan", ["data.targets=x"], 2, "only unpaired methods read it"),
+    ("nogan", ["train.stages=[{everyone:1}]"], 2, "train.stages[0]={'everyone': 1}: accepted is one of"),
+    ("nogan", ["train.stages=[{both:-1}]"], 2, "train.stages[0].both=-1: accepted are numbers above 0"),
+    ("nogan", ["train.stages=[7]"], 2, "train.stages[0]=7"),
+    ("nogan", ["train.total=1min"], 2, "give train.total in step, img or ep"),
+    ("nogan", ["adversary.smooth=0.7"], 2, "smooth=0.7"),
+    ("nogan", ["adversary.augment=[warp]"], 2, "adversary: augment: 'warp' is not known"),
+    ("nogan", ["adversary.augment_p=2"], 2, "adversary: augment_p=2"),
+    ("nogan", ["adversary.r1=-1"], 2, "adversary: r1=-1"),
+    ("nogan", ["method.gan=wgan"], 2, "set adversary.gradient_penalty=10"),
+    ("nogan", ["method.gan=hinge", "adversary.smooth=0.1"], 2, "has no labels"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "more", "code", "said"), some(MISTAKES))
 def test_mistakes_are_answered_in_one_line(
     domains: Path, cli: Cli, name: str, more: list[str], code: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -402,7 +429,7 @@ def test_a_method_of_the_users_own_needs_no_fork(
     (domains / "own" / "method").mkdir(parents=True)
     (domains / "own" / "method" / "mine.yaml").write_text("_target_: painting.Mean\nweight: 2.0\n")
     words = [word for word in command(domains, "cyclegan", "run") if not word.startswith("method.")]
-    words += ["method=mine", "--config-dir", "own"]
+    words += ["method=mine", "--config-dir", "own", "train.total=2step"]
     assert "plugins=[painting]" in cli(*words).err
     answer = cli(*words, "plugins=[painting]")
     assert answer.code == 0, answer.err
@@ -419,7 +446,7 @@ def test_unpaired_folders_given_to_pix2pix_are_pointed_to_cyclegan(domains: Path
 
 
 def test_resume_names_the_keys_that_alter_the_history(domains: Path, cli: Cli) -> None:
-    assert cli(*command(domains, "cyclegan", "run", "train.stop_at=2step")).code == 0
+    assert cli(*command(domains, "cyclegan", "run", "train.stop_at=1step")).code == 0
     for change in (
         "method.pool=9",
         "adversary.augment=[colour]",
