@@ -25,8 +25,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata
 from torch import Tensor, nn
 
+from gantrans.build.places import conf_dir
 from gantrans.cli import board as verb
 from gantrans.cli.board_runs import find, link
+from gantrans.cli.keys import whole
 from gantrans.core.device import open_core
 from gantrans.core.graph import GraphRunner
 from gantrans.methods.adversary import Restraint
@@ -237,6 +239,21 @@ def test_keys_given_later_win_and_places_are_none() -> None:
         "train.lr": 0.1, "train.schedule": "cosine", "generator": "UNet", "seed": 3, "method": "cut",
         "augment.flip": "false",
     }  # fmt: skip
+
+
+def test_only_what_can_make_runs_differ_is_a_hyperparameter() -> None:
+    """Of every key of train as it may be given by hand, and of Hydra's: machines and folders stay out."""
+    keys = [key.name for key in whole("train", conf_dir()).keys if not key.section]
+    given = "".join(f"{key}=7\n" for key in [*keys, "hydra.sweep.dir", "hydra/launcher", "+run.dir"])
+    found = hyperparameters({}, given)
+    left = {"run.dir", "data.root", "data.workers", "core.device", "core.threads", "core.processes",
+            "core.nodes", "core.rendezvous", "core.compile", "log.every", "val.every", "val.weights",
+            "bundle.licence", "plugins", "train.save_every", "train.stop_at", "hydra.sweep.dir",
+            "hydra/launcher"}  # fmt: skip
+    assert found.keys() & left == set()
+    assert {"val.norm_statistics", "core.precision", "core.sync_norm"} <= found.keys()
+    assert {key for key in keys if key.startswith(("augment.", "adversary.", "init."))} <= found.keys()
+    assert len(found) > 40
 
 
 def test_gradient_norms_are_those_of_the_gradients() -> None:

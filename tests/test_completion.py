@@ -29,7 +29,7 @@ COMP_WORDBREAKS="$3"
 while IFS= read -r line; do
     COMP_LINE=$line COMP_POINT=${#line}
     _gantrans
-    echo "${COMPREPLY[*]}"
+    (IFS='|'; echo "${COMPREPLY[*]}")
 done <<< "$2"
 """
 
@@ -40,7 +40,7 @@ def complete(lines: list[str], here: Path, breaks: str = " \t\n\"'><=;|&(:") -> 
     words = ["bash", "--norc", "-c", ASK, "bash", "completion.bash", "\n".join(lines), breaks]
     done = subprocess.run(words, cwd=here, capture_output=True, text=True, check=True)
     assert done.stderr == ""
-    return [line.split() for line in done.stdout.split("\n")[:-1]]
+    return [line.split("|") if line else [] for line in done.stdout.split("\n")[:-1]]
 
 
 @bash
@@ -67,6 +67,31 @@ def test_bash_completes_verbs_keys_names_and_paths(tmp_path: Path) -> None:
         assert set(found) == wanted, line
     whole_words = complete(["gantrans train experiment=cycle", "gantrans train data.root=PH"], tmp_path, " ")
     assert whole_words == [["experiment=cyclegan"], ["data.root=PHOTOS"]]
+
+
+@bash
+def test_bash_completes_paths_with_spaces_quotes_and_stars(tmp_path: Path) -> None:
+    """Bash quotes what is offered as it stands, and replaces only what follows the last "=" or ":"."""
+    for name in ("My Photos", "My Scans", "a[1]", "a1", "it's", "10:30", "s*r", "star", "tr ain"):
+        (tmp_path / name).mkdir()
+    asked = {
+        "gantrans train data.root=My": ["My Photos", "My Scans"],
+        r"gantrans train data.root=My\ P": ["My Photos"],
+        'gantrans train data.root="My P': ["My Photos"],
+        "gantrans train data.root='My P": ["My Photos"],
+        'gantrans train "data.root=My P': ["data.root=My Photos"],
+        r"gantrans train run.dir=a\ b data.root=My\ S": ["My Scans"],
+        "gantrans train data.root=a[": ["a[1]"],
+        r"gantrans train data.root=it\'": ["it's"],
+        "gantrans train data.root=10:": ["30"],
+        r"gantrans train data.root=10\:": ["10:30"],
+        r"gantrans train data.root=s\*": ["s*r"],
+        r"gantrans doctor My\ P": ["My Photos"],
+        "gantrans resume 'tr ": ["tr ain"],
+    }
+    for found, (line, wanted) in zip(complete(list(asked), tmp_path), asked.items(), strict=True):
+        assert sorted(found) == wanted, line
+    assert complete([r"gantrans train data.root=My\ P"], tmp_path, " ") == [["data.root=My Photos"]]
 
 
 @bash
@@ -100,6 +125,19 @@ def test_every_shell_offers_every_verb_and_key_and_others_are_refused(cli: Cli) 
         answer = cli("completion", *wrong)
         assert answer.code == 2
         assert "bash, zsh, fish" in answer.err
+
+
+def test_a_verb_without_a_config_says_which_have_one(cli: Cli) -> None:
+    without = sorted(set(VERBS) - {*PAGES, "resume"})
+    assert without == ["board", "completion", "doctor"]
+    for verb in without:
+        for asked in (["--cfg", "job"], ["RUN", "-c", "job"], ["--config-dir=x"]):
+            answer = cli(verb, *asked)
+            assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1), answer
+            assert f"{verb} has no config" in answer.err
+            assert "--cfg job goes with check, demo-ui" in answer.err
+    shown = cli("translate", "--cfg", "job")
+    assert (shown.code, "model: ???" in shown.out) == (0, True)
 
 
 def leaves(node: object, prefix: str = "") -> set[str]:

@@ -20,11 +20,14 @@ from gantrans.bundles import export_graph
 from gantrans.bundles.bundle import Card, save_bundle
 from gantrans.bundles.export_check import TOLERANCE, compared, probes
 from gantrans.bundles.export_graph import write_onnx, write_program
+from gantrans.cli.export_probes import own_probes
 from gantrans.errors import CheckpointError
+from gantrans.imaging import sheet
 from gantrans.nets import catalogue
 from gantrans.nets.adain import AdaINGenerator
 from gantrans.nets.catalogue import GENERATORS
 from gantrans.nets.colorizer import Colorizer, Decolorizer
+from gantrans.nets.inpainter import Inpainter
 from gantrans.nets.norm import set_norm_statistics
 from gantrans.nets.remover import MaskedUNet
 from gantrans.nets.superres import SRResNet
@@ -153,6 +156,77 @@ def test_what_is_not_the_network_is_refused_and_nothing_stays(
     assert write_onnx(network, card_of(network), tmp_path / "x.onnx").apart == pytest.approx(5e-5, rel=0.01)
 
 
+def make_run(folder: Path, network: nn.Module, card: Card, columns: int = 4, count: int = 5) -> Path:
+    """A run folder with its bundle and two strips, the newer one of `count` pictures of 48x40."""
+    save_bundle(folder / "bundle", network, card)
+    (folder / "config.yaml").write_text("plugins: [never_imported]\ndata: {root: /nowhere}\n")
+    (folder / "samples").mkdir()
+    for step, rows in ((2, 1), (30, count)):
+        cells = [[draw_picture(10 * row + c, 40, 48) for c in range(columns)] for row in range(rows)]
+        strip = sheet.grid(cells, ["source"] * columns, [f"val: {row}" for row in range(rows)])
+        for name in (f"step-{step:06d}.png", "step-000099-unpaired.png"):
+            Image.fromarray(strip).save(folder / "samples" / name)
+    return folder
+
+
+def test_a_run_is_compared_on_its_own_pictures(
+    tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: a graph that is right on all made pictures and wrong on those of the run."""
+    network = drawn(UNet(width=2, depth=2))
+    run, out, seen = make_run(tmp_path / "run", network, card_of(network)), tmp_path / "x.onnx", {}
+    told: list[dict[str, str]] = []
+
+    def off(x: Tensor) -> Tensor:
+        seen[len(seen)] = x
+        return network(x) + (0.01 if tuple(x.shape[2:]) == (40, 48) else 0)
+
+    monkeypatch.setattr(export_graph, "_program", lambda *_: None)
+    monkeypatch.setattr(export_graph, "_onnx", lambda _, metadata, __: told.append(metadata) or b"graph")
+    monkeypatch.setattr(export_graph, "_session", lambda _: off)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: True)
+    refused = cli("export", f"model={run}", f"out={out}")
+    assert (refused.code, out.exists()) == (4, False)
+    assert "not written: at 48x40 pixels, batch 1, it is 1.0e-02 from PyTorch" in refused.err
+    bare = cli("export", f"model={run / 'bundle'}", f"out={out}")
+    assert "made pictures of 1x64x64, 2x45x70, 1x97x33 alone: a bundle without its run" in bare.out
+    monkeypatch.setattr(
+        export_graph, "_session", lambda _: lambda x: seen.update({len(seen): x}) or network(x)
+    )
+    seen.clear()
+    answer = cli("export", f"model={run}", f"out={out}", "overwrite=true")
+    assert "4 validation pictures of the run (samples/step-000030.png) and made ones of 1x64" in answer.out
+    assert told[-1]["gantrans.compared_on"].startswith("4 validation pictures of the run")
+    assert len(seen) == 3 + 4
+    for row in range(4):
+        expected = torch.from_numpy(draw_picture(10 * row, 40, 48)).permute(2, 0, 1)[None] / 127.5 - 1
+        assert (seen[3 + row] - expected).abs().max() <= 1e-6
+
+
+def test_strips_give_what_a_model_takes_or_the_reason(tmp_path: Path) -> None:
+    network = UNet(4, 3, width=2, depth=2)
+    card = card_of(network, mask="input", source_mode="rgb")
+    found = own_probes(make_run(tmp_path / "masked", network, card, columns=5, count=2), card, "to_target")
+    assert [tuple(x.shape) for x in found.pictures] == [(1, 4, 40, 48)] * 2
+    run = make_run(tmp_path / "plain", network, card)
+    assert own_probes(run, card, "to_target").why_none == "step-000030.png shows none that this model takes"
+    enlarged = own_probes(run, card_of(UNet(width=2, depth=2), scale=8), "to_source")
+    assert [tuple(x.shape) for x in enlarged.pictures] == [(1, 3, 256, 256)] * 4, "the middle, enlarged first"
+    grey = own_probes(run, card_of(UNet(1, 3, width=2, depth=2)), "to_target")
+    assert grey.pictures[0].shape == (1, 1, 40, 48)
+    labels = replace(card, source_mode="labels", classes=3)
+    assert "label maps" in own_probes(run, labels, "to_target").why_none
+    newest = run / "samples" / "step-000030.png"
+    Image.fromarray(draw_picture(1)).save(newest)
+    assert "cannot be cut" in own_probes(run, card, "to_target").why_none
+    newest.write_bytes(b"no picture")
+    assert "step-000030.png" in own_probes(run, card, "to_target").why_none
+    for path in (run / "samples").iterdir():
+        path.unlink()
+    newest.symlink_to(tmp_path / "masked" / "samples" / newest.name)
+    assert own_probes(run, card, "to_target").why_none == "the run's samples/ holds no strip"
+
+
 def test_a_graph_with_other_norms_is_noticed() -> None:
     """The comparison knows one mode of batch norm from the other."""
     network = drawn(UNet(width=2, depth=3))
@@ -207,7 +281,9 @@ OWN: dict[str, tuple[nn.Module, dict[str, Any]]] = {
     "labels in": (UNet(5, 3, width=2, depth=3), {"source_mode": "labels", "classes": 5}),
     "enlarged first": (UNet(width=2, depth=3), {"scale": 2}),
     "scale 3": (SRResNet(width=2, blocks=1, scale=3, upsample="resize"), {}),
-    "mask in": (MaskedUNet(width=2, depth=2), {}),
+    "mask out": (MaskedUNet(width=2, depth=2), {}),
+    "marks": (Inpainter(width=2, depth=2, translucent=True), {"mask": "input", "outside": "copy"}),
+    "holes": (Inpainter(width=2, depth=2), {"mask": "input", "outside": "copy"}),
     "to grey": (Decolorizer(), {}),
     "colours": (Colorizer(width=2, depth=2, working_px=0), {}),
 }
@@ -220,6 +296,8 @@ def test_every_kind_of_model_is_exported_both_ways(tmp_path: Path, name: str) ->
     network, more = drawn(OWN[name][0]), OWN[name][1]
     card = card_of(network, **more)
     given = pictures(card.network["arguments"]["in_channels"])
+    if card.mask == "input":  # covered or not, nothing between
+        given = [torch.cat([x[:, :-1], x[:, -1:].sign()], 1) for x in given]
     write_onnx(network, card, tmp_path / "x.onnx")
     same(network, onnx_of(tmp_path / "x.onnx"), given)
     write_program(network, card, tmp_path / "x.pt2")
@@ -233,6 +311,8 @@ def test_every_generator_of_the_catalogue_is_exported(tmp_path: Path, name: str)
     """As conf/generator has it, in full width, but for pretrained weights."""
     config = compose_verb("train", [f"generator={name}", "data.root=x", "augment.resize=176"]).generator
     channels = {"in_channels": 1, "out_channels": 3} if "colorizer" in name else {}
+    if name in ("inpainter", "eraser"):
+        channels = {"in_channels": 4, "out_channels": 3}
     if "pretrained" in config:
         config.pretrained = False
     network = drawn(make(config, "generator", GENERATORS, [], **channels))

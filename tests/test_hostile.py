@@ -4,6 +4,7 @@ nothing, and costs less than a second."""
 from __future__ import annotations
 
 import copy
+import functools
 import hashlib
 import io
 import json
@@ -167,6 +168,10 @@ CARDS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "range": (put("value_range", to=[0, 255]), "value_range=[0, 255]"),
     "range is NaN": (put("value_range", to=[float("nan"), 1]), "value_range=[nan, 1]"),
     "metrics are texts": (put("metrics", to={"psnr": "30"}), "metrics={'psnr': '30'}"),
+    "a metric is NaN": (put("metrics", to={"psnr": float("nan")}), "finite numbers; leave out what is NaN"),
+    "a metric is infinite": (put("metrics", to={"fid": float("-inf")}), "metrics={'fid': -inf}"),
+    "a metric without end": (put("metrics", to={"fid": 10**400}), "finite numbers; leave out"),
+    "NaN among facts": (put("provenance", to={"step": [float("nan")]}), "provenance={'step': [nan]}"),
     "ignore": (put("ignore", to=[True]), "ignore=[True]"),
     "classes": (put("classes", to=10**9), "classes=1000000000"),
     "licence": (put("licence", to={"url": 1}), "licence={'url': 1}"),
@@ -593,9 +598,14 @@ def test_config_files_and_the_command_line(cli: Cli, name: str) -> None:
     assert not Path("run").exists()
 
 
+@functools.cache
+def honest() -> str:
+    return OmegaConf.to_yaml(compose_verb("train", [*TINY, "data.root=photos"]), resolve=True)
+
+
 def sent(change: Callable[[str], str]) -> Path:
     """A run folder whose config.yaml its author changed."""
-    text = OmegaConf.to_yaml(compose_verb("train", [*TINY, "data.root=photos"]), resolve=True)
+    text = honest()
     Path("sent").mkdir(exist_ok=True)
     changed = change(text)
     assert changed != text

@@ -12,6 +12,7 @@ import sys
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -58,9 +59,8 @@ def test_write_then_read_is_the_identity_or_a_clear_refusal(
 ) -> None:
     path = tmp_path / f"a{suffix}"
     pixels, alpha = noise((9, 14, channels), dtype), noise((9, 14), dtype, 1) if with_alpha else None
-    deep_needs_png = (
-        dtype is U16 and suffix != ".png" and not (suffix == ".tif" and channels == 1 and not with_alpha)
-    )
+    grey_alpha = channels == 1 and with_alpha
+    deep_needs_png = dtype is U16 and suffix != ".png" and (suffix != ".tif" or grey_alpha)
     if deep_needs_png or (with_alpha and suffix == ".bmp"):
         with pytest.raises(ValueError, match=r"use \.png"):
             write(path, pixels, alpha, quality=100)
@@ -181,6 +181,15 @@ def test_16_bit_tiff_keeps_every_bit(tmp_path: Path, channels: int, order: str, 
     picture = matches(path)
     joined = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
     np.testing.assert_array_equal(joined, pixels)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (7, 300, 3), (31, 2, 4)])
+def test_16_bit_tiff_of_ours_is_what_others_read(tmp_path: Path, shape: tuple[int, int, int]) -> None:
+    pixels, path = noise(shape, U16), tmp_path / "a.tif"
+    write(path, pixels[..., :3], pixels[..., 3] if shape[2] == 4 else None)
+    found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert found is not None
+    np.testing.assert_array_equal(found[..., [2, 1, 0, 3][: shape[2]]], pixels)
 
 
 def test_tiff_where_white_is_zero(tmp_path: Path) -> None:

@@ -280,6 +280,20 @@ def test_enlarged_sources_and_white_borders_come_apart_too() -> None:
     assert cells(np.full((80, 90, 3), 255, np.uint8)) == cells(draw_picture(0, 90, 90)) == []
 
 
+def test_a_single_strip_has_no_slider(run: Path, cli: Cli) -> None:
+    """One that cannot be moved looks broken; which step is shown stays to be read."""
+
+    def sliders() -> int:
+        page = page_of(cli, run)
+        assert "step 4" in Reader(page).text
+        return len([a for tag, a in Reader(page).tags if tag == "input" and a.get("aria-label") == "Step"])
+
+    assert sliders() == 1
+    for step in (0, 2):
+        (run / "samples" / f"step-{step:06d}.png").unlink()
+    assert sliders() == 0
+
+
 def test_what_is_damaged_or_missing_is_said(run: Path, tmp_path: Path, cli: Cli) -> None:
     (run / "metrics.jsonl").open("a").write('{"step": 9, "spl\n[1]\n{"step": true, "split": "val"}\n')
     (run / "samples" / "step-000002.png").write_bytes(b"no picture")

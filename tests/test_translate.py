@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,11 +15,13 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from gantrans.bundles.bundle import Card, load_bundle, save_bundle
 from gantrans.core.device import open_core
 from gantrans.errors import CheckpointError
+from gantrans.imaging import write as writing
+from gantrans.imaging.metadata import Extras, of_file
 from gantrans.imaging.read import read
 from gantrans.imaging.write import write
 from gantrans.inference import desk
@@ -245,6 +250,34 @@ def test_what_cannot_be_written_costs_only_itself(
     assert not list(out.rglob(".*"))
 
 
+@pytest.mark.parametrize(
+    "number", [errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO, errno.EFBIG]
+)
+def test_what_cannot_be_written_is_named_and_what_to_do(
+    photos: Path, bundle: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fails(path: Path, *_: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))  # of its temporary name, which nobody knows
+
+    monkeypatch.setattr(writing, "_put", fails)
+    answer = cli("translate", f"model={bundle}", f"source={photos}", f"out={tmp_path / 'out'}")
+    assert answer.code == 5
+    assert re.search(r"storage error: (.*): cannot be written: .*; (free|choose|check)", answer.err)
+    assert str(tmp_path / "out" / "photo-0.png") in answer.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_record_that_cannot_be_written_is_named(
+    photos: Path, bundle: Path, tmp_path: Path, cli: Cli
+) -> None:
+    """A device that never ends, too: it is not read."""
+    record = tmp_path / "out" / NAME
+    record.parent.mkdir()
+    record.symlink_to("/dev/full")
+    answer = cli("translate", f"model={bundle}", f"source={photos}", f"out={record.parent}")
+    assert (answer.code, f"{record}: cannot be written: the disk is full" in answer.err) == (5, True)
+
+
 def test_a_model_that_says_what_it_changes_is_written_down(
     photos: Path, bundle: Path, tmp_path: Path, cli: Cli
 ) -> None:
@@ -326,6 +359,37 @@ def test_one_file_and_another_format(mixed: Path, bundle: Path, tmp_path: Path, 
         np.testing.assert_array_equal(read(out / name).pixels, read(mixed / "plain.png").pixels)
 
 
+def test_16_bit_tiff_stays_16_bit_tiff(bundle: Path, tmp_path: Path, cli: Cli) -> None:
+    """Colour and grey, by name and as asked for; with alpha, PNG. What it carries goes along."""
+    source, out = tmp_path / "source", tmp_path / "out"
+    source.mkdir()
+    deep = (draw_picture(1, 33, 47).astype(np.uint16) * 257) ^ 5
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x013B] = "A. Painter"
+    exif.get_ifd(0x8769)[0x829A] = 0.25
+    exif[0x8769] = exif.get_ifd(0x8769)
+    held = Extras(icc, exif.tobytes().removeprefix(b"Exif\x00\x00"), (300.0, 150.0))
+    write(source / "colour.tif", deep, extras=held)
+    write(source / "grey.tiff", deep[..., :1])
+    write(source / "alpha.tif", deep, deep[..., 0])
+    write(source / "other.png", deep)
+    use = ("translate", f"model={bundle}", f"source={source}", "metadata=keep")
+    assert cli(*use, f"out={out}").code == 0
+    assert set(files_of(out)) == {"colour.tif", "grey.tiff", "alpha.png", "other.png"}
+    for name in files_of(out):
+        given = read(source / name.replace("alpha.png", "alpha.tif")).pixels
+        assert read(out / name).pixels.dtype == np.uint16
+        np.testing.assert_allclose(read(out / name).pixels, np.broadcast_to(given, (33, 47, 3)), atol=1)
+    found = of_file(out / "colour.tif")
+    assert (found.icc, found.dpi) == (icc, (300.0, 150.0))
+    with Image.open(out / "colour.tif") as image:
+        assert image.getexif()[0x013B] == "A. Painter"
+        assert image.getexif().get_ifd(0x8769)[0x829A] == 0.25
+    assert cli(*use, f"out={out / 'tif'}", "format=tif").code == 0
+    assert (out / "tif" / "other.tif").is_file()
+
+
 def test_inputs_are_never_overwritten(mixed: Path, bundle: Path, cli: Cli) -> None:
     before = files_of(mixed)
     for source, out in ((mixed, mixed), (mixed / "plain.png", mixed), (mixed, mixed / "sub" / "..")):
@@ -397,6 +461,10 @@ def test_a_bundle_comes_back_bit_for_bit(tmp_path: Path) -> None:
     for key, value in network.state_dict().items():
         assert torch.equal(loaded.state_dict()[key], value)
     assert (card.task, card.metrics) == ("x", {"psnr": 30.5})
+    none = {"psnr": np.float64(30), "fid": float("nan"), "ssim": float("-inf")}
+    save_bundle(tmp_path, network, Card(catalogue.describe(network), metrics=none))
+    assert load_bundle(tmp_path)[1].metrics == {"psnr": 30.0}, "what is no number in JSON is left out"
+    assert not re.search("NaN|Infinity", (tmp_path / "bundle.json").read_text())
     save_bundle(tmp_path, network, Card(catalogue.describe(network)))
     assert len(list(tmp_path.glob("*.safetensors"))) == 1
 

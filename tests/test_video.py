@@ -30,7 +30,9 @@ frames = open(clip, "rb").read()
 if args[-1].startswith("file:") and "-y" in args:
     data = sys.stdin.buffer.read()
     if b"no disk" in frames:
-        sys.exit("av_interleaved_write_frame(): No space left on device")
+        sys.exit("av_interleaved_write_frame(): No space left on device\\nConversion failed!")
+    if b"no codec" in frames:
+        sys.exit("Unknown encoder 'libx264'")
     open(args[-1][5:], "wb").write(data)
 elif b"no video" in frames:
     sys.exit(f"{{clip}}: Invalid data found when processing input")
@@ -98,7 +100,12 @@ def test_every_frame_goes_through_in_order(bundle: Path, tmp_path: Path, cli: Cl
     ("content", "code", "said"),
     [
         (b"no video", 3, "ffmpeg finds no video in it: "),
-        (b"no disk", 3, "ffmpeg failed: av_interleaved_write_frame(): No space left on device"),
+        (b"no disk", 5, "out/clip.mkv: cannot be written: the disk is full; free some space"),
+        (
+            b"no codec",
+            3,
+            "clip.mkv: ffmpeg failed to write OUT/clip.mkv: Unknown encoder 'libx264'; see whether",
+        ),
         (b"very damaged", 3, "ffmpeg failed"),
         (b"a bit damaged", 0, "went on: error while decoding MB 3 4"),
     ],
@@ -111,7 +118,7 @@ def test_what_ffmpeg_says_is_told_and_no_half_stays(
     clip(source, content)
     answer = cli("translate", f"model={bundle}", f"source={source}", f"out={out}")
     assert answer.code == code
-    assert said in answer.err
+    assert said.replace("OUT", str(out)) in answer.err
     assert len(answer.err.splitlines()) == 1
     left = sorted(p.name for p in out.rglob("*"))
     assert left == ([] if code else ["clip.mkv", "translate.jsonl"])

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+import math
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import safetensors.torch
@@ -25,7 +26,13 @@ WAYS = ("to_target", "to_source")
 
 
 def save_bundle(folder: Path, network: nn.Module, card: Card) -> None:
-    """Write or replace a bundle; at every moment the folder holds one whole bundle, the old or the new."""
+    """Write or replace a bundle; at every moment the folder holds one whole bundle, the old or the new.
+
+    Metrics that are NaN or infinite are left out: JSON has no such numbers, and no reader would take them.
+    """
+    card = replace(
+        card, metrics={name: value for name, value in card.metrics.items() if math.isfinite(value)}
+    )
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     data = safetensors.torch.save(tensors)
@@ -33,7 +40,7 @@ def save_bundle(folder: Path, network: nn.Module, card: Card) -> None:
     weights = folder / f"generator-{digest[:12]}.safetensors"
     write_atomic(weights, data)
     about = {"format": FORMAT, **asdict(card), "weights": {"file": weights.name, "sha256": digest}}
-    write_text_atomic(folder / JSON, json.dumps(about, indent=2) + "\n")
+    write_text_atomic(folder / JSON, json.dumps(about, indent=2, allow_nan=False) + "\n")
     parameters = sum(p.numel() for p in network.parameters())
     write_text_atomic(folder / README, model_card(card, parameters=parameters, size=len(data), sha256=digest))
     for old in folder.glob("generator-*.safetensors"):

@@ -21,9 +21,10 @@ class Card:
     network's last input channel is the mask of what is covered (1 hidden, in the range of the picture), else
     "none". outside: "copy" where pixels whose mask is 0 are the source's, else "output". norm_statistics:
     "running" or "image" (see nets). provenance: free facts (run, step, data, versions). metrics: of the
-    validation that chose these weights. training_data: what they were learned from (data/fingerprint.py): the
-    number of files, their bytes and a sha256 of their names and sizes; {} where unknown. licence: under which
-    the weights may be used, in the words of who trained them.
+    validation that chose these weights, finite ones: others are left out when a bundle is written, and
+    refused when one is read. training_data: what they were learned from (data/fingerprint.py): the number of
+    files, their bytes and a sha256 of their names and sizes; {} where unknown. licence: under which the
+    weights may be used, in the words of who trained them.
     """
 
     network: dict[str, Any]

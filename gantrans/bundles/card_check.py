@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from gantrans.imaging.labels import MOST_CLASSES
 MOST_SCALE = 16
 _WORDS = 10_000  # characters of a text
 _TEXT = f"a text of up to {_WORDS:,} characters"
-_FACTS = "an object of names and values"
+_FACTS = "an object of names and values, numbers among them finite"
 
 
 def _is_text(found: Any) -> bool:
@@ -30,7 +32,21 @@ def _one_of(*accepted: Any) -> tuple[Callable[[Any], bool], str]:
 
 
 def _is_metrics(found: Any) -> bool:
-    return isinstance(found, dict) and all(type(v) in (int, float) for v in found.values())
+    return isinstance(found, dict) and all(_is_finite(value) for value in found.values())
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether it is a number that a float holds: not NaN, not infinite, not an int of a thousand digits."""
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+
+
+def _is_facts(found: Any) -> bool:
+    """Python reads NaN and Infinity in JSON, and others do not: what is in a card can be written again."""
+    try:
+        json.dumps(found, allow_nan=False)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict)
 
 
 def _is_network(found: Any) -> bool:
@@ -56,9 +72,9 @@ ACCEPTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "ignore": (_is_labels, "a list of numbers from 0 to 255"),
     "task": (_is_text, _TEXT),
     "value_range": (lambda v: isinstance(v, list) and v == [-1, 1], "[-1.0, 1.0]"),
-    "metrics": (_is_metrics, "an object of names and numbers"),
-    "provenance": (lambda v: isinstance(v, dict), _FACTS),
-    "training_data": (lambda v: isinstance(v, dict), _FACTS),
+    "metrics": (_is_metrics, "an object of names and finite numbers; leave out what is NaN or infinite"),
+    "provenance": (_is_facts, _FACTS),
+    "training_data": (_is_facts, _FACTS),
     "licence": (_is_text, _TEXT),
 }
 

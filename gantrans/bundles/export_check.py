@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,29 @@ PROBES = ((1, 64, 64), (2, 45, 70), (1, 97, 33))  # batch, height and width: squ
 Run = Callable[[Tensor], Tensor]
 
 
-def about(card: Card) -> dict[str, str]:
+@dataclass(frozen=True)
+class Own:
+    """Pictures of the model's run, as the network is given them: x11 (1, C, H, W), and from which file; or
+    none, and why."""
+
+    pictures: tuple[Tensor, ...] = ()
+    file: str = ""
+    why_none: str = "no run was given"
+
+    @property
+    def said(self) -> str:
+        """What the graph is compared on, in words."""
+        made = ", ".join(f"{batch}x{height}x{width}" for batch, height, width in PROBES)
+        if not self.pictures:
+            return f"made pictures of {made} alone: {self.why_none}"
+        count = f"{len(self.pictures)} validation picture{'s' if len(self.pictures) > 1 else ''}"
+        return f"{count} of the run ({self.file}) and made ones of {made}"
+
+
+NONE = Own()
+
+
+def about(card: Card, own: Own = NONE) -> dict[str, str]:
     """What someone needs to know to use the graph, as ONNX's metadata hold it: names and texts."""
     arguments = card.network["arguments"]
     least = least_side(card.network["name"])
@@ -43,6 +67,7 @@ def about(card: Card) -> dict[str, str]:
         "task": card.task,
         "licence": card.licence,
         "sizes": "any" if least == 1 else f"any from {least} pixels a side",
+        "compared_on": own.said,
     }
     return {f"gantrans.{name}": str(value) for name, value in facts.items()}
 
@@ -63,11 +88,14 @@ def probes(card: Card) -> Iterator[Tensor]:
         yield x.clamp(-1, 1)
 
 
-def compared(network: nn.Module, card: Card, run: Run, path: Path, step: Callable[[], None]) -> float:
-    """The largest difference to PyTorch on the probes. Raises CheckpointError above TOLERANCE."""
+def compared(
+    network: nn.Module, card: Card, run: Run, path: Path, step: Callable[[], None], own: Own = NONE
+) -> float:
+    """The largest difference to PyTorch on the made probes and on the run's own pictures. Raises
+    CheckpointError above TOLERANCE."""
     set_norm_statistics(network, card.norm_statistics)
     worst = 0.0
-    for x in probes(card):
+    for x in chain(probes(card), own.pictures):
         with torch.inference_mode():
             truth = network(x).float()
         found = _run(run, x, path)

@@ -21,7 +21,7 @@ from torch.fx.experimental import _config as fx_config
 from tqdm import tqdm
 
 from gantrans.bundles.card import Card
-from gantrans.bundles.export_check import PROBES, Run, about, compared
+from gantrans.bundles.export_check import NONE, PROBES, Own, Run, about, compared
 from gantrans.bundles.export_network import exportable, least_side
 from gantrans.errors import CheckpointError, ConfigError
 from gantrans.imaging.write import storage_error, write_atomic
@@ -39,36 +39,36 @@ class Checked:
     apart: float
 
 
-def write_onnx(network: nn.Module, card: Card, path: Path) -> Checked:
+def write_onnx(network: nn.Module, card: Card, path: Path, own: Own = NONE) -> Checked:
     """Write a generator as ONNX (opset of PyTorch's exporter), "image" x11 (batch, C, height, width) ->
-    "result". Raises ConfigError where packages are missing, CheckpointError where the graph differs from
-    PyTorch or cannot be made, StorageError; then no file is written."""
+    "result", compared on `own` pictures too. Raises ConfigError where packages are missing, CheckpointError
+    where the graph differs from PyTorch or cannot be made, StorageError; then no file is written."""
     missing = [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(
             f"out={path}: ONNX needs {', '.join(missing)}: pip install 'gantrans[onnx]', or write a .pt2"
         )
-    with _progress(path) as step:
+    with _progress(path, own) as step:
         program = _program(network, card, path)
         step()
-        data = _onnx(program, card, path)
+        data = _onnx(program, about(card, own), path)
         step()
-        apart = compared(network, card, _session(data), path, step)
+        apart = compared(network, card, _session(data), path, step, own)
     return _kept(path, data, apart)
 
 
-def write_program(network: nn.Module, card: Card, path: Path) -> Checked:
+def write_program(network: nn.Module, card: Card, path: Path, own: Own = NONE) -> Checked:
     """Write a generator as a program of torch.export (.pt2), which torch.export.load reads; its metadata are
     the extra file gantrans.json. Raises as `write_onnx`."""
-    with _progress(path) as step:
+    with _progress(path, own) as step:
         program = _program(network, card, path)
         step()
         stream = io.BytesIO()
         with _quiet():
-            torch.export.save(program, stream, extra_files={"gantrans.json": json.dumps(about(card))})
+            torch.export.save(program, stream, extra_files={"gantrans.json": json.dumps(about(card, own))})
             loaded = torch.export.load(io.BytesIO(stream.getvalue())).module()
         step()
-        apart = compared(network, card, loaded, path, step)
+        apart = compared(network, card, loaded, path, step, own)
     return _kept(path, stream.getvalue(), apart)
 
 
@@ -104,14 +104,14 @@ def _drop_asserts(program: torch.export.ExportedProgram) -> None:
     program.graph_module.recompile()
 
 
-def _onnx(program: torch.export.ExportedProgram, card: Card, path: Path) -> bytes:
+def _onnx(program: torch.export.ExportedProgram, metadata: dict[str, str], path: Path) -> bytes:
     def convert() -> bytes:
         with _quiet():
             made: Any = torch.onnx.export(
                 program, dynamo=True, input_names=["image"], output_names=["result"], verbose=False
             )
         model = made.model
-        model.metadata_props.update(about(card))
+        model.metadata_props.update(metadata)
         _name_sides(model)
         size = sum(value.const_value.nbytes for value in model.graph.initializers.values())
         if size > MOST_BYTES:
@@ -164,8 +164,10 @@ def _refusing(path: Path, make: Callable[[], Any]) -> Any:
 
 
 @contextlib.contextmanager
-def _progress(path: Path) -> Iterator[Callable[[], None]]:
-    with tqdm(total=2 + len(PROBES), desc=path.name, unit="step", disable=None, leave=False) as bar:
+def _progress(path: Path, own: Own) -> Iterator[Callable[[], None]]:
+    with tqdm(
+        total=2 + len(PROBES) + len(own.pictures), desc=path.name, unit="step", disable=None, leave=False
+    ) as bar:
 
         def step() -> None:
             bar.update()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from gantrans.cli.board_runs import ROOT, find, link
+from gantrans.cli.options import refuse_config_flags
 from gantrans.errors import CheckpointError, ConfigError, Interrupted, StorageError
 
 HELP = """gantrans board [RUN ...] [port=6006] [reload=10] [samples=200]
@@ -37,6 +38,7 @@ def run(args: list[str]) -> None:
     if "-h" in args or "--help" in args:
         print(HELP, end="")
         return
+    refuse_config_flags("board", args)
     if strange := [arg for arg in args if arg.startswith("-")]:
         raise ConfigError(f"{strange[0]}: board takes run folders and port=, reload=, samples=")
     keys: dict[str, int | None] = {"port": None, "reload": 10, "samples": 200}

@@ -13,6 +13,7 @@ from pathlib import Path
 from gantrans.build.places import conf_dir
 from gantrans.cli.completion_scripts import SCRIPTS
 from gantrans.cli.keys import names, whole
+from gantrans.cli.options import refuse_config_flags
 from gantrans.errors import ConfigError
 
 HELP = """gantrans completion bash | zsh | fish
@@ -34,6 +35,7 @@ def run(args: list[str]) -> None:
     if "-h" in args or "--help" in args:
         print(HELP, end="")
         return
+    refuse_config_flags("completion", args)
     if len(args) != 1 or args[0] not in SCRIPTS:
         raise ConfigError(
             f"completion {' '.join(args)}: accepted is one of {', '.join(SCRIPTS)}".replace(" :", ":")

@@ -19,38 +19,65 @@ _gantrans_values() {
 @VALUES@
     esac
 }
+# Takes `line` apart as bash does, with quotes and backslashes: `told` are the words before the last, `word`
+# is the last. Of `word` bash replaces only what follows `lead`, as it parts words at "=" and ":" as well.
+_gantrans_parse() {
+    local i c quote= escaped= begun=
+    for ((i = 0; i < ${#line}; i++)); do
+        c=${line:i:1}
+        if [[ -n $escaped ]]; then word+=$c escaped=
+        elif [[ $c == \\ && $quote != \' ]]; then escaped=1 begun=1
+        elif [[ $c == "$quote" ]]; then quote=
+        elif [[ -n $quote ]]; then word+=$c
+        elif [[ $c == [\'\"] ]]; then quote=$c begun=1
+        elif [[ $c == [[:space:]] ]]; then
+            [[ -n $begun ]] && told+=("$word")
+            word= lead= begun=
+        else
+            word+=$c begun=1
+            [[ $COMP_WORDBREAKS == *"$c"* ]] && lead=$word
+        fi
+    done
+}
+# Offers what `compgen` finds for $2, with $1 in front; a name may hold spaces and stars.
+_gantrans_offer() {
+    local front=$1 found
+    shift
+    while IFS= read -r found; do
+        found=$front$found
+        COMPREPLY+=("${found#"$lead"}")
+    done < <(compgen "$@")
+}
 _gantrans() {
-    local line=${COMP_LINE:0:$COMP_POINT} IFS=$' \t\n' cut=
-    local before=${line%[[:space:]]*} word=${line##*[[:space:]]}
-    local verb
-    read -r _ verb _ <<< "$before"
+    local line=${COMP_LINE:0:$COMP_POINT} IFS=$' \t\n' word= lead=
+    local -a told=()
+    _gantrans_parse
+    local verb=${told[1]-}
     COMPREPLY=()
     if [[ -z $verb ]]; then
-        COMPREPLY=($(compgen -W "@VERBS@ --help --version" -- "$word"))
+        _gantrans_offer '' -W "@VERBS@ --help --version" -- "$word"
         return
     fi
     if [[ $word != *=* ]]; then
         local words=
         _gantrans_words "$verb"
-        COMPREPLY=($(compgen -W "$words" -- "$word"))
-        [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace 2>/dev/null
+        _gantrans_offer '' -W "$words" -- "$word"
+        [[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace 2>/dev/null
         if [[ " @PATHS@ " == *" $verb "* ]]; then
-            IFS=$'\n'
-            COMPREPLY+=($(compgen -f -- "$word"))
+            # Then bash quotes what it inserts, which would spoil the "=" of keys.
+            (( ${#COMPREPLY[@]} )) || compopt -o filenames 2>/dev/null
+            _gantrans_offer '' -f -- "$word"
         fi
         return
     fi
     local key=${word%%=*} value=${word#*=} values=
     _gantrans_values "$verb/$key"
-    # Where "=" parts words, bash replaces what follows it alone.
-    [[ $COMP_WORDBREAKS == *=* ]] || cut="$key="
     if [[ -n $values ]]; then
-        COMPREPLY=($(compgen -P "$cut" -W "$values" -- "$value"))
+        _gantrans_offer "$key=" -W "$values" -- "$value"
     fi
     if [[ -z $values || $key == recipe ]]; then
         compopt -o filenames -o nospace 2>/dev/null
-        IFS=$'\n'
-        COMPREPLY+=($(compgen -P "$cut" -f -- "$value"))
+        _gantrans_offer "$key=" -f -- "$value"
     fi
 }
 complete -F _gantrans gantrans

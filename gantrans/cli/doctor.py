@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from gantrans.cli.options import refuse_config_flags
 from gantrans.errors import CheckpointError, ConfigError
 
 HELP = """gantrans doctor RUN_DIR
@@ -22,6 +23,7 @@ def run(args: list[str]) -> None:
     if "-h" in args or "--help" in args:
         print(HELP, end="")
         return
+    refuse_config_flags("doctor", args)
     if len(args) != 1 or args[0].startswith("-"):
         raise ConfigError("doctor takes one run folder: gantrans doctor RUN_DIR")
     path = Path(args[0]).expanduser()

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gantrans.cli.export_probes import own_probes
 from gantrans.cli.options import run_verb, way_of
 from gantrans.cli.translate_fit import choose_style
 from gantrans.errors import ConfigError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from gantrans.bundles.card import Card
+    from gantrans.bundles.export_check import Own
 
 FORMATS = {"onnx": ".onnx", "program": ".pt2", "reference": ".pth"}
 
@@ -32,7 +34,8 @@ def _export(config: DictConfig, overrides: list[str]) -> None:
     kind = _format(config.format, out)
     if out.exists() and not config.overwrite:
         raise ConfigError(f"out={out} exists; choose another file, or overwrite=true")
-    network, card = load_bundle(Path(config.model).expanduser(), way)
+    model = Path(config.model).expanduser()
+    network, card = load_bundle(model, way)
     if kind == "reference":
         from gantrans.bundles.interop import write_reference
 
@@ -42,21 +45,20 @@ def _export(config: DictConfig, overrides: list[str]) -> None:
         checked = ""
     else:
         choose_style(config, network, card)
-        checked = f"; {_write_graph(kind, network, card, out)}"
+        checked = f"; {_write_graph(kind, network, card, out, own_probes(model, card, way))}"
     parameters = sum(p.numel() for p in network.parameters())
     print(f"{way:<12} {out}: {card.network['name']}, {parameters:,} parameters{checked}")
 
 
-def _write_graph(kind: str, network: nn.Module, card: Card, out: Path) -> str:
+def _write_graph(kind: str, network: nn.Module, card: Card, out: Path, own: Own) -> str:
     """What was checked, in words."""
-    from gantrans.bundles.export_check import PROBES, about
+    from gantrans.bundles.export_check import about
     from gantrans.bundles.export_graph import write_onnx, write_program
 
-    made = (write_onnx if kind == "onnx" else write_program)(network, card, out)
-    sizes = ", ".join(f"{batch}x{height}x{width}" for batch, height, width in PROBES)
+    made = (write_onnx if kind == "onnx" else write_program)(network, card, out, own)
     return (
         f"batch, height ({about(card)['gantrans.sizes']}) and width are free; at most {made.apart:.0e} from "
-        f"PyTorch on pictures of {sizes}"
+        f"PyTorch on {own.said}"
     )
 
 

@@ -41,6 +41,7 @@ USAGE = """gantrans: translate one kind of image into another, with GANs.
 usage: gantrans VERB key=value ...
        gantrans VERB --help        every key of a verb, its default and what it does
        gantrans VERB --cfg job     the config that would be used, without doing anything
+                                   (all but board, doctor and completion, which have none)
 
 verbs:
 {verbs}

@@ -13,6 +13,7 @@ from gantrans.errors import ConfigError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+VALUED = ("--cfg", "-c", "--config-dir", "-cd")  # flags that a value follows
 Task = Callable[["DictConfig", list[str]], float | None]
 
 
@@ -34,7 +35,7 @@ def parse(verb: str, args: list[str]) -> Options | None:
         if arg in ("-h", "--help"):
             print(help_text(verb, conf_dir()), end="")
             return None
-        if arg in ("--cfg", "-c", "--config-dir", "-cd"):
+        if arg in VALUED:
             if not rest:
                 raise ConfigError(f"{arg} needs a value: --cfg job, --config-dir DIR")
             _valued(options, arg, rest.pop(0))
@@ -47,6 +48,17 @@ def parse(verb: str, args: list[str]) -> Options | None:
         else:
             options.overrides.append(arg)
     return options
+
+
+def refuse_config_flags(verb: str, args: list[str]) -> None:
+    """Raise ConfigError where a verb without a config is asked for one, by --cfg job or --config-dir."""
+    asked = next((arg for arg in args if arg.partition("=")[0] in VALUED), None)
+    if asked is not None:
+        verbs = ", ".join(sorted([*(path.stem for path in conf_dir().glob("*.yaml")), "resume"]))
+        raise ConfigError(
+            f"{asked}: {verb} has no config that could be shown or replaced; `gantrans {verb} --help` says "
+            f"all it takes. --cfg job goes with {verbs}"
+        )
 
 
 def _valued(options: Options, flag: str, value: str) -> None:

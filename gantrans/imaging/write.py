@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from gantrans.errors import StorageError
-from gantrans.imaging import png
+from gantrans.imaging import png, tiff
 from gantrans.imaging.metadata import Extras
 
 TEMPORARY = ".gantrans-"  # how the names of temporary files begin; hidden, so never listed as data
@@ -44,7 +44,8 @@ def write(
     """Write (H, W, C) uint8 or uint16, C 1 or 3, with alpha (H, W) of the same dtype; format by suffix.
 
     `quality` is that of JPEG (4:4:4 from 90 up) and WebP (lossless at 100). 16 bits go to .png, and to .tif
-    for grey without alpha. Raises ValueError for what the format cannot hold, StorageError if the disk fails.
+    but for grey with alpha. Raises ValueError for what the format cannot hold, StorageError where the disk
+    fails.
     """
     path = Path(path)
     write_atomic(path, encode(path, pixels, alpha, quality=quality, extras=extras))
@@ -70,7 +71,9 @@ def encode(
         raise ValueError(f"{path}: {kind} cannot hold alpha; use .png, .webp or .tif, or drop it")
     if kind == "PNG" and (array.dtype == np.uint16 or png_level <= png.FAST or extras):
         return png.encode(array, png_level, extras.chunks())
-    if array.dtype == np.uint16 and (kind != "TIFF" or array.shape[2] > 1):
+    if array.dtype == np.uint16 and kind == "TIFF" and array.shape[2] > 2:
+        return tiff.encode(array, extras)
+    if array.dtype == np.uint16 and (kind != "TIFF" or array.shape[2] == 2):
         raise ValueError(f"{path}: 16-bit pixels cannot be written as {path.suffix} here; use .png")
     stream = io.BytesIO()
     image = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import subprocess
 import tempfile
@@ -11,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from gantrans.errors import ConfigError, DataError
+from gantrans.errors import ConfigError, DataError, GantransError
+from gantrans.imaging.write import storage_error
 
+_OF_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)  # as ffmpeg words them too
 QUIET = ("-nostdin", "-hide_banner", "-v", "error")
 
 
@@ -47,8 +51,10 @@ class Work:
 
 
 @contextmanager
-def running(command: list[str], path: Path, **pipes: int) -> Iterator[Work]:
-    """Run `command`, and kill it if the block fails. Raises DataError with its last words if it does."""
+def running(command: list[str], path: Path, *, target: Path | None = None, **pipes: int) -> Iterator[Work]:
+    """Run `command`, and kill it if the block fails. path: the video it is about; target: the file that is
+    made of it, if one is. Raises DataError with its last words if it fails, StorageError if they tell of the
+    disk."""
     with tempfile.TemporaryFile() as words:
         process = subprocess.Popen(command, stderr=words, **pipes)  # type: ignore[call-overload]
         work = Work(process)
@@ -64,9 +70,22 @@ def running(command: list[str], path: Path, **pipes: int) -> Iterator[Work]:
                 if stream is not None:
                     close(stream)
         words.seek(0)
-        work.said = last_line(words.read())
+        told = words.read()
+        work.said = last_line(told)
         if code:
-            raise DataError(f"{path}: ffmpeg failed{work.said}")
+            raise _failure(path, target, told)
+
+
+def _failure(path: Path, target: Path | None, told: bytes) -> GantransError:
+    if target is None:
+        return DataError(f"{path}: ffmpeg failed{last_line(told)}")
+    number = next((n for n in _OF_DISK if os.strerror(n).encode() in told), None)
+    if number is not None:
+        return storage_error(target, OSError(number, os.strerror(number)))
+    return DataError(
+        f"{path}: ffmpeg failed to write {target}{last_line(told)}; see whether the video plays, or give "
+        "another out="
+    )
 
 
 def close(stream: IO[bytes]) -> None:

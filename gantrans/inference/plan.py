@@ -15,6 +15,7 @@ from gantrans.imaging.read import UnreadableImage, probe
 FORMATS = ("keep", "png", "jpg", "webp", "tif")
 _KEPT = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 _OPAQUE = {".jpg", ".jpeg", ".bmp"}
+_TIFF = {".tif", ".tiff"}
 _LOSSY = {".jpg", ".jpeg", ".webp"}
 _SHALLOW_S = 2.0  # a bar is shown where looking at the headers takes longer
 
@@ -84,7 +85,7 @@ def _output_path(source: Path, target: Path, form: str, exact: bool) -> Path:
     if (
         suffix not in _KEPT
         or (header.has_alpha and suffix in _OPAQUE)
-        or (header.depth > 8 and suffix != ".png")
+        or (header.depth > 8 and suffix != ".png" and (header.has_alpha or suffix not in _TIFF))
         or (exact and form == "keep" and suffix in _LOSSY)
     ):
         suffix = ".png"

@@ -102,6 +102,8 @@ class Record:
 def _lines(path: Path) -> list[dict[str, Any]]:
     """The lines that are whole: an interrupt may have cut the last."""
     try:
+        if not path.is_file():  # a device may never end
+            return []
         texts = path.read_bytes().splitlines()
     except OSError:
         return []

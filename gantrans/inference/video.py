@@ -81,7 +81,7 @@ def translate_video(source: Path, target: Path, convert: Convert, crf: int) -> t
         raise storage_error(target.parent, error) from error
     temporary = target.with_name(f"{TEMPORARY}{secrets.token_hex(8)}{target.suffix}")
     try:
-        told = _piped(ffmpeg, clip, temporary, convert, crf)
+        told = _piped(ffmpeg, clip, temporary, target, convert, crf)
         temporary.replace(target)
     except OSError as error:
         raise storage_error(target, error) from error
@@ -111,7 +111,9 @@ def look(ffmpeg: str, path: Path) -> Clip:
     return Clip(path, width, height, f"{above}/{below}", aspect, matrix, seconds)
 
 
-def _piped(ffmpeg: str, clip: Clip, target: Path, convert: Convert, crf: int) -> tuple[int, str]:
+def _piped(
+    ffmpeg: str, clip: Clip, temporary: Path, target: Path, convert: Convert, crf: int
+) -> tuple[int, str]:
     with running(_decoder(ffmpeg, clip), clip.path, stdout=subprocess.PIPE) as decoding:
         assert decoding.process.stdout is not None
         frames = _frames(decoding.process.stdout, clip)
@@ -119,8 +121,8 @@ def _piped(ffmpeg: str, clip: Clip, target: Path, convert: Convert, crf: int) ->
         if first is None:
             raise DataError(f"{clip.path}: ffmpeg finds no frame in it; fetch it again")
         made = convert(first)
-        command = _encoder(ffmpeg, clip, made.shape[:2], target, crf)
-        with running(command, clip.path, stdin=subprocess.PIPE) as encoding:
+        command = _encoder(ffmpeg, clip, made.shape[:2], temporary, crf)
+        with running(command, clip.path, target=target, stdin=subprocess.PIPE) as encoding:
             assert encoding.process.stdin is not None
             bar = tqdm(frames, "translating", clip.count, disable=None, unit="frame", initial=1)
             count = _fed(encoding.process.stdin, made, map(convert, bar))

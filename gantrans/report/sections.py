@@ -91,10 +91,8 @@ def _strips(shown: Shown) -> Iterator[str]:
         title = f"<h3>{_e(kind)}</h3>" if len(shown.strips) > 1 else ""
         last = len(frames) - 1
         images = "".join(_frame(frame, hidden=i != last) for i, frame in enumerate(frames))
-        slide = (
-            f'<div class="slide"><input type="range" min="0" max="{last}" value="{last}" '
-            f'aria-label="Step"><output>step {frames[-1].step:,}</output></div>'
-        )
+        slider = f'<input type="range" min="0" max="{last}" value="{last}" aria-label="Step">' if last else ""
+        slide = f'<div class="slide">{slider}<output>step {frames[-1].step:,}</output></div>'
         yield f'{title}<figure data-strip><div class="frames">{images}</div>{slide}</figure>'
 
 

@@ -22,10 +22,15 @@ MAIN = (
     "train.ema",
     "core.precision",
 )
-# Where a run lies and how it is watched is no hyperparameter.
-_LEFT_OUT = ("run", "val", "log", "plugins", "core", "data.workers", "data.cache_mib", "data.root",
-             "data.targets", "data.unpaired", "data.quarantine", "train.save_every", "train.keep_last",
-             "train.stop_at", "train.profile")  # fmt: skip
+# Where a run lies, how it is watched and on what machine it is computed is no hyperparameter, and mostly the
+# same in all runs of a sweep, of whose few columns it would take one.
+_LEFT_OUT = (
+    "run", "val", "log", "bundle", "plugins", "core", "hydra",
+    "data.workers", "data.cache_mib", "data.root", "data.targets", "data.unpaired", "data.quarantine",
+    "train.save_every", "train.keep_last", "train.stop_at", "train.profile",
+)  # fmt: skip
+# What of these changes the weights or what comes of them.
+_KEPT = ("val.norm_statistics", "core.precision", "core.sync_norm")
 # The columns of results: charts whose last value counts; those that a run lacks stay out.
 RESULTS = ("val/psnr", "val/ssim", "val/psnr_gain", "val/pixel_accuracy", "val/mean_iou", "val/cycle_l1",
            "health/change", "health/diversity", "speed/seconds_per_step")  # fmt: skip
@@ -57,7 +62,9 @@ def results(charts: list[str]) -> list[str]:
 
 
 def _left_out(key: str) -> bool:
-    return any(key == left or key.startswith(f"{left}.") for left in _LEFT_OUT)
+    return key not in _KEPT and any(
+        key == left or key.startswith((f"{left}.", f"{left}/")) for left in _LEFT_OUT
+    )
 
 
 def _at(config: Mapping[str, Any], key: str) -> Any:
