@@ -56,11 +56,11 @@ def connected(ray: Any, address: str | None) -> Iterator[None]:
             f"ray.address={address or 'null'}: no cluster at {asked or 'this machine'}: {why}; give the "
             "HOST:PORT that `ray start --head` printed, or null to use this machine alone"
         ) from error
-    try:
-        with redirect_stdout(_Notes()):
+    with redirect_stdout(_Notes()):
+        try:
             yield
-    finally:
-        ray.shutdown()
+        finally:
+            ray.shutdown()  # prints what it has not yet told
 
 
 def _probe(address: str | None) -> None:
