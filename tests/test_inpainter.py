@@ -128,26 +128,19 @@ def test_it_needs_a_mask() -> None:
         Inpainter(in_channels=3)
 
 
-@pytest.mark.parametrize(("outside", "share"), [("copy", 0.3), ("output", 1.0)])
-@pytest.mark.parametrize("ensemble", [False, True])
-def test_tiles_without_a_hole_are_not_computed(outside: str, share: float, ensemble: bool) -> None:
+@pytest.mark.parametrize(("outside", "ensemble"), [("copy", False), ("copy", True), ("output", False)])
+def test_tiles_without_a_hole_are_not_computed(outside: str, ensemble: bool) -> None:
     network = learned(Inpainter(width=2, depth=2))
     card = Card(catalogue.describe(network), mask="input", outside=outside)
-    pixels = draw_picture(3, 300, 250)
-    mask = np.zeros((300, 250, 1), np.uint8)
-    mask[20:50, 100:140], mask[290:, 240:] = 255, 1
+    pixels = draw_picture(3, 160, 128)  # 20 tiles of 32
+    mask = np.zeros((160, 128, 1), np.uint8)
+    mask[20:50, 70:90], mask[159:, :1] = 255, 1  # in 3 of them
     seen: list[int] = []
-    results = []
-    for tile in (0, 32):
-        predictor = Predictor(network, card, open_core("cpu"), tile=tile, ensemble=ensemble)
-        with torch.no_grad():
-            hook = network.register_forward_hook(lambda *_: seen.append(1))
-            seen.clear()
-            results.append(predictor(pixels, mask).astype(int))
-            hook.remove()
-    whole, tiled = results
-    assert np.abs(whole - tiled).max() <= 1 and np.array_equal(
-        whole[mask[..., 0] == 0], pixels[mask[..., 0] == 0]
-    )
-    assert len(seen) <= share * 10 * 8 * (8 if ensemble else 1)
-    assert outside == "copy" or len(seen) >= 0.9 * 10 * 8
+    hook = network.register_forward_hook(lambda *_: seen.append(1))
+    whole = Predictor(network, card, open_core("cpu"), tile=0, ensemble=ensemble)(pixels, mask)
+    seen.clear()
+    tiled = Predictor(network, card, open_core("cpu"), tile=32, ensemble=ensemble)(pixels, mask)
+    hook.remove()
+    assert np.abs(whole.astype(int) - tiled).max() <= 1
+    assert np.array_equal(tiled[mask[..., 0] == 0], pixels[mask[..., 0] == 0])
+    assert len(seen) == (20 if outside == "output" else 3 * (8 if ensemble else 1))

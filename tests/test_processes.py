@@ -273,6 +273,7 @@ def failing(order: tuple[Exception]) -> str:
     return ""
 
 
+@pytest.mark.slow
 def test_a_failure_of_one_is_the_failure_of_all() -> None:
     assert launch(Fleet(2), failing, (DataError("a.png is damaged"),)) == ["DataError: a.png is damaged"] * 2
     with pytest.raises(WorkerBugError, match="in process 1") as caught:
@@ -378,6 +379,7 @@ def test_what_processes_have_for_themselves_is_saved(undisturbed: Path, tmp_path
     assert "others" not in newest(run)
 
 
+@pytest.mark.slow
 def test_a_signal_to_the_launcher_saves_and_resumes(
     images: Path, undisturbed: Path, tmp_path: Path, cli: Cli
 ) -> None:
@@ -420,6 +422,7 @@ def test_a_signal_to_any_process_stops_all_at_one_step(images: Path, tmp_path: P
     assert newest(run)["step"] == status(run)["step"]
 
 
+@pytest.mark.slow
 def test_what_ends_a_run_in_one_process_ends_it_in_two(images: Path, tmp_path: Path, cli: Cli) -> None:
     diverged, lost = tmp_path / "diverged", tmp_path / "lost"
     answer = cli(*command(images, diverged, "train.lr=1e30", "train.total=40step", "core.restarts=3"))

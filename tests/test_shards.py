@@ -182,12 +182,13 @@ def packed_and_killed(loose: Path, source: Path, out: Path, number: int) -> bool
         return False
 
 
-def test_killed_at_any_point_nothing_is_lost(source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.slow)])
+def test_killed_at_any_point_nothing_is_lost(source: Path, tmp_path: Path, every: int) -> None:
     for path in sorted(source.glob("p*.png"))[3:]:
         path.unlink()
     make(source, tmp_path / "loose")
     wanted = make(source, tmp_path / "wanted", shards=1)
-    for number in range(1, 1000):
+    for number in range(1, 1000, every):
         out = tmp_path / f"out{number}"
         try:
             assert packed_and_killed(tmp_path / "loose", source, out, number), f"killed at change {number}"
