@@ -51,9 +51,7 @@ class Inpainter(nn.Module):
                 f"be one more than out_channels={out_channels}; use data.mask=input and equal modes"
             )
         self.depth, self.translucent = depth, translucent
-        seen, made = (
-            (in_channels + out_channels, out_channels + 1) if translucent else (in_channels, out_channels)
-        )
+        seen, made = in_channels + translucent * out_channels, out_channels + translucent
         self.unet = UNet(seen, made, residual=False, **unet)  # type: ignore[arg-type]
         zero(self.unet.head)
 
