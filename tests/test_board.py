@@ -489,6 +489,7 @@ def test_the_board_ends_with_its_parent(
     monkeypatch.setattr(
         verb, "command", lambda _, port, *__: [sys.executable, "-c", listener, str(port), str(told)]
     )
+    monkeypatch.setattr(verb, "PORT", 20_000 + os.getpid() % 20_000)  # not that of a test beside this one
     pid = in_a_child(["board", str(run), f"port={verb._free_port()}"])
     wait_for(told, pid)
     time.sleep(0.3)

@@ -96,7 +96,7 @@ def _serve(places: list[Path], folder: Path, port: int, reload: int, samples: in
 
 def _wait_until_it_answers(board: subprocess.Popen[bytes], port: int, log: TextIO) -> None:
     deadline = time.monotonic() + START
-    while _is_free(port):
+    while not _answers(port):
         if board.poll() is not None or time.monotonic() > deadline:
             _gone(board.returncode, log)
         time.sleep(0.1)
@@ -138,6 +138,13 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def _answers(port: int) -> bool:
+    """By a connection: while a port is tried by binding it is taken, and TensorBoard may ask just then."""
+    with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+        return True
+    return False
 
 
 def _free_port() -> int:

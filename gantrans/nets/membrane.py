@@ -17,9 +17,10 @@ def smooth_fill(x: Tensor, known: Tensor, levels: int) -> Tensor:
     """x (N, C, H, W) as it is where `known` (N, 1, H, W; 1 or 0) is 1, and elsewhere a smooth surface that
     meets it at every border; H and W multiples of 2**levels. Range: that of x.
 
-    A solution of Laplace's equation but for a few per cent (a membrane, Perez et al. 2003, section 2), by a
-    pyramid of averages of known pixels (pull-push, Gortler et al. 1996, section 3.4) that is relaxed at each
-    level on the way back. It fades to 0 more than about 4 * 2**levels pixels away from all that is known.
+    Near a solution of Laplace's equation (a membrane, Perez et al. 2003, section 2): within 5 % of the range
+    inside a smooth picture, 13 % in its corners; by a pyramid of averages of known pixels (pull-push, Gortler
+    et al. 1996, section 3.4) that is relaxed at each level on the way back. Away from all that is known it
+    fades to 0, from 2 * 2**levels pixels on and to the half at twice as many.
     """
     pyramid = [(x * known, known)]
     for _ in range(levels):
