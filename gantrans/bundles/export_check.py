@@ -85,6 +85,10 @@ def probes(card: Card) -> Iterator[Tensor]:
         if card.source_mode == LABELS:
             top = x[:, : card.classes].argmax(1, keepdim=True)
             x[:, : card.classes] = torch.full_like(x[:, : card.classes], -1).scatter_(1, top, 1.0)
+        if card.mask == "input":  # a hole with a soft rim: what is known at all is a path of its own
+            x[:, -1:] = -1
+            x[:, -1:, height // 4 : height // 2, width // 5 : width // 2] = 0.3
+            x[:, -1:, height // 3 : height // 2, width // 4 : width // 2] = 1
         yield x.clamp(-1, 1)
 
 
