@@ -110,6 +110,12 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
     return call
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that wake the threads by which autograd serves other devices come last: a process that has them
+    may not fork any more, as the tests do that kill a run."""
+    items.sort(key=lambda item: item.path.stem == "test_no_sync")
+
+
 def some(rows: Iterable[Any], every: int = 3) -> list[Any]:
     """The rows of a table of which each costs a run of its own: every third is run by default, all of them on
     request (`-m "slow or not slow"`)."""

@@ -26,7 +26,7 @@ def reference_keys(network: nn.Module) -> dict[str, str]:
     elif isinstance(network, PixelGAN):
         places = {"stem.conv": "net.0", "block.conv": "net.2", "block.norm": "net.3", "head": "net.5"}
     else:
-        raise ValueError(f"the reference implementation has no {type(network).__name__}")
+        raise ValueError(f"the reference implementation has no {type(network).__name__}; write .onnx or .pt2")
     split = {key: key.rpartition(".") for key in network.state_dict()}
     return {key: f"{places[layer]}.{leaf}" for key, (layer, _, leaf) in split.items()}
 
